@@ -1,0 +1,44 @@
+# The front door. Everything here is a short name for something in scripts/, bench/ or cmake.
+
+.DEFAULT_GOAL := help
+.PHONY: help setup build run test bench lint format clean root-for-test root-for-bench
+# Steps print their progress in order, and each uses all cores itself.
+.NOTPARALLEL:
+
+JOBS ?= $(shell nproc)
+export JOBS
+PYTHON := /usr/bin/python3
+
+help: ## show this
+	@echo 'codeapi: runs untrusted code in fresh, locked cells.'
+	@echo
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## install what is needed from Debian 12 (nothing to do: one line)
+	@scripts/setup.sh
+
+build: setup ## build/release/codeapi
+	@scripts/build.sh release
+
+run: ## set up, build, start the service on 127.0.0.1:3112 and run an example through it
+	@scripts/run.sh
+
+test: root-for-test build ## set up, build and run every test
+	@ctest --test-dir build/release --output-on-failure --no-tests=error -j $(JOBS)
+	@$(PYTHON) -m pytest tests
+
+bench: root-for-bench build ## measure; more: make bench ARGS='--write docs/benchmarks.md'
+	@$(PYTHON) bench/bench.py $(ARGS)
+
+lint: build ## clang-format, clang-tidy, shellcheck, include directions; ARGS=--changed: only what git sees changed
+	@scripts/lint.sh $(ARGS)
+
+format: ## format the C++ sources in place
+	@find src -name '*.h' -o -name '*.cc' | xargs --no-run-if-empty clang-format-19 -i
+
+clean: ## remove everything that was built
+	@rm -rf build
+
+# Before anything else is done, not after minutes of building.
+root-for-test root-for-bench:
+	@scripts/need-root.sh $(@:root-for-%=%)

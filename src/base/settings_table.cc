@@ -1,0 +1,209 @@
+#include "base/settings_table.h"
+
+#include <algorithm>
+#include <array>
+#include <limits>
+#include <type_traits>
+#include <utility>
+
+#include "base/settings_values.h"
+#include "base/text.h"
+
+namespace codeapi {
+namespace {
+
+using S = Settings;
+using enum SettingKind;
+
+constexpr std::int64_t kKiB = 1 << 10;
+constexpr std::int64_t kMiB = 1 << 20;
+constexpr std::int64_t kGiB = 1 << 30;
+constexpr std::int64_t kTiB = kGiB * 1024;
+constexpr std::int64_t kSecond = 1000;
+constexpr std::int64_t kMinute = 60 * kSecond;
+constexpr std::int64_t kHour = 60 * kMinute;
+constexpr std::int64_t kDay = 24 * kHour;
+
+// More users than this above the base would leave the signed 32 bits that user ids are safe in.
+constexpr std::int64_t kLastUidBase = std::numeric_limits<std::int32_t>::max() - 65'536;
+
+constexpr unsigned kCells = kServe | kRun | kDoctor;
+constexpr unsigned kLimits = kServe | kRun;
+
+// Beside our own words, those of the loggers of the services we stand in for.
+constexpr Choice kLogLevels[] = {
+    {"trace", static_cast<int>(LogLevel::kTrace)}, {"debug", static_cast<int>(LogLevel::kDebug)},
+    {"info", static_cast<int>(LogLevel::kInfo)},   {"warn", static_cast<int>(LogLevel::kWarn)},
+    {"error", static_cast<int>(LogLevel::kError)}, {"off", static_cast<int>(LogLevel::kOff)},
+    {"silly", static_cast<int>(LogLevel::kTrace)}, {"verbose", static_cast<int>(LogLevel::kDebug)},
+    {"http", static_cast<int>(LogLevel::kInfo)},   {"warning", static_cast<int>(LogLevel::kWarn)},
+    {"fatal", static_cast<int>(LogLevel::kError)}, {"silent", static_cast<int>(LogLevel::kOff)},
+};
+
+constexpr Choice kCgroupModes[] = {
+    {"auto", static_cast<int>(CgroupMode::kAuto)},
+    {"v1", static_cast<int>(CgroupMode::kV1)},
+    {"v2", static_cast<int>(CgroupMode::kV2)},
+    {"none", static_cast<int>(CgroupMode::kNone)},
+};
+
+constexpr Choice kRootWords[] = {{"host", 0}};
+
+// No alias may end in _PORT or _SERVICE_PORT: an orchestrator sets such variables for every service it knows,
+// and a service called codeapi is likely.
+constexpr SettingInfo kTable[] = {
+    {"SERVICE_PORT", "", kInteger, &S::service_port, kServe, "TCP port of the HTTP API", 1, 65'535},
+    {"CODEAPI_HOST", "", kString, &S::host, kServe, "address the HTTP API listens on", 1, 255},
+    {"CODEAPI_HTTP_JSON_LIMIT", "", kSize, &S::http_json_limit, kServe, "largest JSON request body", kKiB,
+     kGiB},
+    {"CODEAPI_THREADS", "", kInteger, &S::threads, kServe, "threads that serve requests; 0: one per core", 0,
+     256},
+    {"LOCAL_MODE", "CODEAPI_LOCAL_MODE", kBoolean, &S::local_mode, kServe,
+     "one user, no token, no rate limits"},
+    {"CODEAPI_HARDENED_SANDBOX_MODE", "", kBoolean, &S::hardened_sandbox_mode, kServe,
+     "refuse to start unless everything that protects is in place"},
+    {"LOG_LEVEL", "CODEAPI_LOG_LEVEL", kEnum, &S::log_level, kCells, "least important message that is logged",
+     .choices = kLogLevels},
+
+    {"CODEAPI_DATA_DIR", "", kPath, &S::data_dir, kServe,
+     "where files and state are kept; unset: chosen at start"},
+    {"CODEAPI_LIBEXEC_DIR", "", kPath, &S::libexec_dir, kCells,
+     "where codeapi-jailer and codeapi-init are; unset: beside codeapi"},
+    {"CODEAPI_ROOT", "", kPath, &S::root, kCells,
+     "file tree that programs see as /; host: this machine's /usr", .choices = kRootWords},
+
+    {"CODEAPI_QUEUE_MAX", "", kInteger, &S::queue_max, kServe, "executions that may wait; more are refused",
+     1, 1'000'000},
+    {"JOB_TIMEOUT", "CODEAPI_JOB_TIMEOUT", kDuration, &S::job_timeout, kServe,
+     "longest time an execution may take, waiting included; the most a request may ask for", 100, kDay},
+    {"CODEAPI_FILE_TTL", "", kDuration, &S::file_ttl, kServe, "how long stored files are kept", kSecond,
+     3650 * kDay},
+    {"CODEAPI_SHUTDOWN_GRACE", "", kDuration, &S::shutdown_grace, kServe,
+     "time that running executions get when the service stops", 0, kHour},
+    {"CODEAPI_HEALTH_MAX_AGE", "", kDuration, &S::health_max_age, kServe,
+     "how recently a program must have run for the service to be healthy", kSecond, kHour},
+
+    {"SANDBOX_MAX_CONCURRENT_JOBS", "CODEAPI_SANDBOX_MAX_CONCURRENT_JOBS", kInteger, &S::max_concurrent_jobs,
+     kServe, "executions that run at once", 1, 1024},
+    {"CODEAPI_POOL_SIZE", "", kInteger, &S::pool_size, kServe, "cells kept ready", 0, 1024},
+    {"CODEAPI_CGROUP", "", kEnum, &S::cgroup, kCells, "how a cell's resources are limited",
+     .choices = kCgroupModes},
+    {"CODEAPI_SANDBOX_UID_BASE", "SANDBOX_JOB_UID_BASE", kInteger, &S::sandbox_uid_base, kCells,
+     "first user id that programs run as", 65'536, kLastUidBase},
+    {"CODEAPI_SANDBOX_CPUS", "", kHundredths, &S::sandbox_cpu_hundredths, kLimits,
+     "CPUs an execution may use, with up to two decimals; 0: all", 0, 102'400},
+
+    {"SANDBOX_RUN_TIMEOUT", "CODEAPI_SANDBOX_RUN_TIMEOUT", kDuration, &S::run_timeout, kLimits,
+     "wall time of a program", 10, kDay, .not_positive_is_default = true},
+    {"SANDBOX_RUN_CPU_TIME", "CODEAPI_SANDBOX_RUN_CPU_TIME", kDuration, &S::run_cpu_time, kLimits,
+     "CPU time of a program and all its children; 0: twice the wall time", 0, 10 * kDay},
+    {"SANDBOX_RUN_MEMORY_LIMIT", "CODEAPI_SANDBOX_RUN_MEMORY_LIMIT", kSize, &S::run_memory_limit, kLimits,
+     "memory of a program and all its children", 16 * kMiB, kTiB, .not_positive_is_default = true},
+    {"CODEAPI_WORKSPACE_BYTES", "", kSize, &S::workspace_bytes, kLimits,
+     "space in /mnt/data, /tmp and /dev/shm together", kMiB, kTiB},
+    {"CODEAPI_WORKSPACE_INODES", "", kInteger, &S::workspace_inodes, kLimits,
+     "files and directories in /mnt/data, /tmp and /dev/shm together", 64, 100'000'000},
+    {"SANDBOX_OUTPUT_MAX_SIZE", "CODEAPI_SANDBOX_OUTPUT_MAX_SIZE", kSize, &S::output_max_size, kLimits,
+     "output kept of stdout and of stderr", 1, kGiB},
+    {"SANDBOX_MAX_PROCESS_COUNT", "CODEAPI_SANDBOX_MAX_PROCESS_COUNT", kInteger, &S::max_process_count,
+     kLimits, "processes and threads of a program", 1, 65'536},
+    {"SANDBOX_MAX_OPEN_FILES", "CODEAPI_SANDBOX_MAX_OPEN_FILES", kInteger, &S::max_open_files, kLimits,
+     "files a process may have open", 16, 1'048'576},
+    {"SANDBOX_RLIMIT_FSIZE", "CODEAPI_SANDBOX_RLIMIT_FSIZE", kSize, &S::rlimit_fsize, kLimits,
+     "largest file a program may write; without a unit in MiB", kMiB, kTiB, .bare_unit = kMiB},
+
+    {"SANDBOX_MAX_FILE_SIZE", "CODEAPI_SANDBOX_MAX_FILE_SIZE", kSize, &S::max_file_size, kLimits,
+     "largest file that is returned", 1, kTiB},
+    {"SANDBOX_MAX_OUTPUT_FILES", "CODEAPI_SANDBOX_MAX_OUTPUT_FILES", kInteger, &S::max_output_files, kLimits,
+     "files returned by one execution", 0, 10'000},
+    {"SANDBOX_MAX_INPUT_FILES", "CODEAPI_SANDBOX_MAX_INPUT_FILES", kInteger, &S::max_input_files, kServe,
+     "files given to one execution", 0, 10'000},
+    {"SANDBOX_MAX_NESTING_DEPTH", "CODEAPI_SANDBOX_MAX_NESTING_DEPTH", kInteger, &S::max_nesting_depth,
+     kLimits, "parts of a file's path", 1, 100},
+    {"SANDBOX_MAX_PATH_LENGTH", "CODEAPI_SANDBOX_MAX_PATH_LENGTH", kInteger, &S::max_path_length, kLimits,
+     "bytes of a file's path", 16, 3500},
+    {"CODEAPI_OUTPUT_EXTENSIONS", "", kExtensions, &S::output_extensions, kLimits,
+     "file name extensions returned beside the usual ones, separated by commas; *: all"},
+};
+
+// The client's own names, then what the services we stand in for read and this version has no use for.
+constexpr std::string_view kForeignNames[] = {
+    "CODEAPI_JWT_ENABLED",
+    "CODEAPI_JWT_PRIVATE_KEY",
+    "CODEAPI_JWT_PRIVATE_KEY_BASE64",
+    "CODEAPI_JWT_PRIVATE_JWK_JSON",
+    "CODEAPI_JWT_ALGORITHM",
+    "CODEAPI_JWT_KID",
+    "CODEAPI_JWT_KEY_ID",
+    "CODEAPI_JWT_ISSUER",
+    "CODEAPI_JWT_AUDIENCE",
+    "CODEAPI_JWT_TTL_SECONDS",
+    "CODEAPI_JWT_MINT_CACHE_SECONDS",
+    "CODEAPI_JWT_SINGLE_TENANT_ID",
+    "CODEAPI_AUTH_PROVIDER",
+    "CODEAPI_EXECUTION_PROFILE",
+
+    "CODEAPI_ALLOW_AUTH_PROVIDER_NONE",
+    "CODEAPI_JWT_ALLOWED_ALGS",
+    "CODEAPI_JWT_JWKS_JSON",
+    "CODEAPI_JWT_PUBLIC_KEYS_DIR",
+    "CODEAPI_JWT_PUBLIC_KEY",
+    "CODEAPI_JWT_HS256_SECRET",
+    "CODEAPI_JWT_HS256_KID",
+    "CODEAPI_JWT_MAX_TTL_SECONDS",
+    "CODEAPI_JWT_CLOCK_SKEW_SECONDS",
+    "CODEAPI_JWT_KEY_CACHE_TTL_SECONDS",
+    "CODEAPI_TENANT_ISOLATION_STRICT",
+    "CODEAPI_SYNTHETIC_ACCESS_TOKEN",
+    "CODEAPI_SYNTHETIC_USER_ID",
+    "CODEAPI_SYNTHETIC_TENANT_ID",
+    "CODEAPI_INTERNAL_SERVICE_TOKEN",
+    "CODEAPI_PLAN_LIMITS",
+    "CODEAPI_EXECUTION_MANIFEST_PRIVATE_KEY",
+    "CODEAPI_EXECUTION_MANIFEST_PUBLIC_KEY",
+    "CODEAPI_EXECUTION_MANIFEST_SECRET",
+    "CODEAPI_EGRESS_GRANT_SECRET",
+    "CODEAPI_EGRESS_LEDGER_REQUIRED",
+    "CODEAPI_EGRESS_LEDGER_COMPACT",
+    "CODEAPI_EGRESS_LEDGER_TTL_GRACE_SECONDS",
+    "CODEAPI_EGRESS_LEDGER_MUTATION_CONNECTIONS",
+    "CODEAPI_EGRESS_GATEWAY_AUTOSTART",
+    "CODEAPI_FILE_OBJECT_INDEX_ENABLED",
+    "CODEAPI_FILE_METADATA_CONCURRENCY",
+    "CODEAPI_SANDBOX_BACKEND",
+    "CODEAPI_RUNTIME_SESSION_MODE",
+    "CODEAPI_RUNTIME_SESSION_LOCK_WAIT_MS",
+    "CODEAPI_SESSION_CHECKPOINTS",
+    "CODEAPI_CHECKPOINT_MAX_BYTES",
+    "CODEAPI_CHECKPOINT_TIMEOUT_MS",
+    "CODEAPI_CHECKPOINT_PREFIX",
+    "CODEAPI_CHECKPOINT_BUCKET",
+    "CODEAPI_SHUTDOWN_HTTP_TIMEOUT_MS",
+};
+
+}  // namespace
+
+std::span<const SettingInfo> SettingsTable() {
+  return kTable;
+}
+
+std::string RoleNames(unsigned roles) {
+  std::string out;
+  constexpr std::pair<Role, std::string_view> kNames[] = {
+      {kServe, "serve"}, {kRun, "run"}, {kDoctor, "doctor"}};
+  for (const auto& [role, name] : kNames) {
+    if ((roles & role) == 0) continue;
+    if (!out.empty()) out += ' ';
+    out += name;
+  }
+  return out;
+}
+
+bool IsForeignName(std::string_view name) {
+  if (std::ranges::find(kForeignNames, name) != std::end(kForeignNames)) return true;
+  // Kubernetes describes a service FOO by FOO_SERVICE_HOST, FOO_SERVICE_PORT, FOO_SERVICE_PORT_HTTP, FOO_PORT
+  // and FOO_PORT_3112_TCP_ADDR.
+  return name.ends_with("_SERVICE_HOST") || name.ends_with("_PORT") || name.find("_PORT_") != name.npos;
+}
+
+}  // namespace codeapi
