@@ -1,0 +1,67 @@
+// Control groups behind one interface: version 1 hierarchies, or nothing.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "base/result.h"
+#include "base/unique_fd.h"
+
+namespace codeapi {
+
+/// What one cell may use. 0 means no limit.
+struct CgroupLimits {
+  std::uint64_t memory_bytes = 0;  ///< anonymous memory, page tables, kernel memory and the workspace's pages
+  std::uint32_t processes = 0;     ///< processes and threads, init included
+  std::uint32_t cpu_hundredths = 0;  ///< CPU bandwidth; 100 is one CPU
+
+  bool operator==(const CgroupLimits&) const = default;
+};
+
+/// What a cell has used so far.
+struct CgroupUsage {
+  std::uint64_t cpu_us = 0;
+  std::uint64_t memory_peak = 0;  ///< bytes
+  std::uint64_t oom_kills = 0;
+};
+
+/// The control group of one cell. Not thread-safe. Destroying the object does not remove the group: Remove()
+/// does, once it is empty.
+class CellCgroup {
+ public:
+  virtual ~CellCgroup() = default;
+  /// Moves a process in. Its later children follow.
+  virtual Result<void> Attach(int pid) = 0;
+  /// May be called again; only what differs is written.
+  virtual Result<void> SetLimits(const CgroupLimits& limits) = 0;
+  virtual CgroupUsage Usage() const = 0;
+  /// Becomes readable when the group runs out of memory; -1 when the kernel cannot tell.
+  virtual int oom_fd() const = 0;
+  /// Takes the event off oom_fd().
+  virtual void DrainOomEvent() {}
+  /// False while a process is still dying in it.
+  virtual bool Remove() = 0;
+};
+
+/// Where cells' groups are made. Its descriptors are opened by Open(), so it works on after the jailer has
+/// left the host's mount tree. Not thread-safe.
+class CgroupTree {
+ public:
+  virtual ~CgroupTree() = default;
+  virtual Result<std::unique_ptr<CellCgroup>> Create(const std::string& name) = 0;
+  virtual const char* version() const = 0;  ///< "v1", "none"
+  virtual bool limits_memory() const = 0;
+  /// Removes what this process made; cells must be gone.
+  virtual void RemoveAll() = 0;
+};
+
+/// The version 1 tree: a group `codeapi.<pid>` beneath the caller's own in each of the memory, pids, cpuacct
+/// and cpu hierarchies. Groups that dead processes of ours left are swept. kUnavailable, with what is
+/// missing, when a needed controller is not mounted or not writable.
+Result<std::unique_ptr<CgroupTree>> OpenCgroupV1();
+
+/// No cgroups: nothing is limited or counted here, and rlimits have to do.
+std::unique_ptr<CgroupTree> NoCgroups();
+
+}  // namespace codeapi

@@ -1,0 +1,375 @@
+#include "jail/init.h"
+
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/filter.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <memory>
+
+#include "jail/cell_mounts.h"
+#include "jail/init_channel.h"
+#include "jail/lockdown.h"
+#include "jail/workspace.h"
+
+namespace codeapi {
+namespace {
+
+std::uint64_t NowMicros() {
+  timespec t{};
+  ::clock_gettime(CLOCK_MONOTONIC, &t);
+  return static_cast<std::uint64_t>(t.tv_sec) * 1'000'000 + static_cast<std::uint64_t>(t.tv_nsec) / 1000;
+}
+
+std::uint64_t Micros(const timeval& t) {
+  return static_cast<std::uint64_t>(t.tv_sec) * 1'000'000 + static_cast<std::uint64_t>(t.tv_usec);
+}
+
+// Sent through the report pipe by a program that did not get as far as its exec.
+struct StartFailure {
+  LockdownStep step = LockdownStep::kNone;
+  int error = 0;
+};
+
+struct ProgramStart;
+
+class CellInit {
+ public:
+  int Run();
+
+ private:
+  bool SetUp(const CellSetup& setup);
+  MountStatus EnterNamespaces(const CellSetup& setup);
+  MountStatus DropPrivileges();
+  bool Serve();
+  bool TakeFile(const CellMessageIn& message);
+  void Prepare(ProgramStart& start);
+  bool Start();
+  bool ReportStart(int report_fd);
+  bool Supervise();
+  bool ReapAll();
+  bool Finish();
+  bool SendFile(const HarvestedFile& file);
+
+  InitChannel channel_{kInitControlFd};
+  CellSetup setup_;
+  CellBegin begin_;
+  CellFilesystem files_;
+  std::unique_ptr<Workspace> workspace_;
+  UniqueFd signal_fd_, null_;
+  pid_t main_pid_ = -1;
+  bool main_ended_ = false;
+  std::uint64_t started_us_ = 0;
+  CellExit exit_;
+};
+
+MountStatus CellInit::EnterNamespaces(const CellSetup& setup) {
+  // After the attach: the cell's own cgroup becomes the root of what it sees.
+  if (setup.cgroup_namespace && ::unshare(CLONE_NEWCGROUP) != 0) return {errno, "unshare cgroup namespace"};
+  if (::sethostname("sandbox", 7) != 0) return {errno, "set host name"};
+  return {};
+}
+
+// What is left: change ids for the program, end it, and read and remove what it left behind.
+MountStatus CellInit::DropPrivileges() {
+  constexpr std::array<int, 7> kKept = {CAP_CHOWN,  CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_KILL,
+                                        CAP_SETGID, CAP_SETUID,       CAP_SETPCAP};
+  __user_cap_data_struct data[2] = {};
+  for (const int cap : kKept) data[cap / 32].permitted |= 1u << (cap % 32);
+  for (auto& word : data) word.effective = word.permitted;
+  for (int cap = 0; cap <= 63; ++cap) {
+    const bool kept = (data[cap / 32].permitted >> (cap % 32)) & 1;
+    if (!kept && ::prctl(PR_CAPBSET_READ, cap, 0, 0, 0) == 1) ::prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
+  }
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  if (::syscall(SYS_capset, &header, data) != 0) return {errno, "drop capabilities"};
+  if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return {errno, "set no_new_privs"};
+  return {};
+}
+
+bool CellInit::SetUp(const CellSetup& setup) {
+  SetupTimings timings{};
+  std::uint64_t last = NowMicros();
+  const auto step = [&](SetupStep which, const MountStatus& status) {
+    const std::uint64_t now = NowMicros();
+    timings[static_cast<std::size_t>(which)] = static_cast<std::uint32_t>(now - last);
+    last = now;
+    if (!status) channel_.SendFailure(status.step, status.error);
+    return static_cast<bool>(status);
+  };
+  if (!step(SetupStep::kCgroupNamespace, EnterNamespaces(setup)) ||
+      !step(SetupStep::kWorkspace, MountWorkspace(setup, files_)) || !step(SetupStep::kProc, MountProc())) {
+    return false;
+  }
+  if (::fchown(kInitStdoutFd, setup.uid, setup.gid) != 0 ||
+      ::fchown(kInitStderrFd, setup.uid, setup.gid) != 0) {
+    channel_.SendFailure("own the output pipes", errno);
+    return false;
+  }
+  if (!step(SetupStep::kPrivileges, DropPrivileges())) return false;
+  workspace_ = std::make_unique<Workspace>(UniqueFd(::fcntl(files_.workspace.get(), F_DUPFD_CLOEXEC, 8)),
+                                           setup.uid, setup.gid);
+  WireWriter ready;
+  for (const std::uint32_t t : timings) ready.U32(t);
+  return channel_.Send(CellMessage::kReady, ready.payload());
+}
+
+bool CellInit::TakeFile(const CellMessageIn& message) {
+  int error = 0;
+  std::string step;
+  if (message.type == CellMessage::kFileBegin) {
+    const auto file = CellFile::Decode(message.payload);
+    if (!file) return false;
+    error = workspace_->BeginFile(*file);
+    step = "create input file";
+  } else if (message.type == CellMessage::kFileData) {
+    error = workspace_->Append(message.payload);
+    step = "write input file";
+  } else {
+    error = workspace_->EndFile();
+    step = "finish input file";
+  }
+  if (error != 0) channel_.SendFailure(step, error, true);
+  return error == 0;
+}
+
+bool CellInit::Serve() {
+  while (auto message = channel_.Receive()) {
+    switch (message->type) {
+      case CellMessage::kBegin: {
+        auto begin = CellBegin::Decode(message->payload);
+        if (!begin) return false;
+        begin_ = std::move(*begin);
+        const std::string text = MeminfoText(begin_.memory);
+        if (::pwrite(files_.meminfo.get(), text.data(), text.size(), 0) < 0) return false;
+        break;
+      }
+      case CellMessage::kFileBegin:
+      case CellMessage::kFileData:
+      case CellMessage::kFileEnd:
+        if (!TakeFile(*message)) return false;
+        break;
+      case CellMessage::kGo:
+        return !begin_.argv.empty() && Start() && Supervise() && Finish();
+      default:
+        return false;
+    }
+  }
+  return false;
+}
+
+// Everything the child needs, laid out before the fork: it may not allocate.
+struct ProgramStart {
+  std::vector<char*> argv, env;
+  std::array<ResourceLimit, 8> limits;
+  LockdownSpec spec;
+};
+
+std::vector<char*> Pointers(std::vector<std::string>& strings) {
+  std::vector<char*> out;
+  for (std::string& s : strings) out.push_back(s.data());
+  out.push_back(nullptr);
+  return out;
+}
+
+FilterProgram Program(const std::string& bytes) {
+  return {reinterpret_cast<const sock_filter*>(bytes.data()),
+          static_cast<unsigned short>(bytes.size() / sizeof(sock_filter))};
+}
+
+void CellInit::Prepare(ProgramStart& start) {
+  start.argv = Pointers(begin_.argv);
+  start.env = Pointers(begin_.env);
+  start.limits = {ResourceLimit{RLIMIT_NOFILE, begin_.open_files},
+                  ResourceLimit{RLIMIT_NPROC, begin_.processes},
+                  ResourceLimit{RLIMIT_FSIZE, begin_.file_size},
+                  ResourceLimit{RLIMIT_DATA, begin_.data_limit != 0 ? begin_.data_limit : RLIM_INFINITY},
+                  ResourceLimit{RLIMIT_CORE, 0},  // attack 22: no core file is ever an output
+                  ResourceLimit{RLIMIT_MEMLOCK, 0},
+                  ResourceLimit{RLIMIT_RTPRIO, 0},
+                  ResourceLimit{RLIMIT_STACK, 8u << 20}};
+  LockdownSpec& spec = start.spec;
+  spec.uid = setup_.uid;
+  spec.gid = setup_.gid;
+  spec.stdin_fd = workspace_->stdin_fd();
+  if (spec.stdin_fd < 0) {
+    null_.reset(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+    spec.stdin_fd = null_.get();
+  }
+  spec.stdout_fd = kInitStdoutFd;
+  spec.stderr_fd = kInitStderrFd;
+  spec.limits = start.limits.data();
+  spec.limit_count = start.limits.size();
+  spec.working_directory = kWorkspacePath;
+  spec.allow = Program(setup_.filter_allow);
+  spec.deny = Program(setup_.filter_deny);
+}
+
+// In the child. No allocation, no locks.
+[[noreturn]] void RunProgram(const ProgramStart& start) {
+  StartFailure failure;
+  failure.step = LockDown(start.spec);
+  if (failure.step == LockdownStep::kNone) {
+    ::execve(start.argv[0], start.argv.data(), start.env.data());
+    failure.step = LockdownStep::kExec;
+  }
+  failure.error = errno;
+  // Before the descriptors were set the report pipe has its old number; after it, kLockdownReportFd.
+  const int fd = failure.step <= LockdownStep::kDescriptors ? start.spec.keep_fd : kLockdownReportFd;
+  const ssize_t ignored = ::write(fd, &failure, sizeof failure);
+  ::_exit(ignored == sizeof failure ? 126 : 127);
+}
+
+bool CellInit::Start() {
+  sigset_t child;
+  ::sigemptyset(&child);
+  ::sigaddset(&child, SIGCHLD);
+  ::sigprocmask(SIG_BLOCK, &child, nullptr);
+  signal_fd_.reset(::signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK));
+  int report[2];
+  if (!signal_fd_ || ::pipe2(report, O_CLOEXEC) != 0) {
+    channel_.SendFailure("make the report pipe", errno);
+    return false;
+  }
+  UniqueFd report_read(report[0]), report_write(report[1]);
+  ProgramStart start;
+  Prepare(start);
+  start.spec.keep_fd = report_write.get();
+  started_us_ = NowMicros();
+  main_pid_ = ::fork();
+  if (main_pid_ < 0) {
+    channel_.SendFailure("fork", errno);
+    return false;
+  }
+  if (main_pid_ == 0) RunProgram(start);
+  report_write.reset();
+  // Or the jailer would wait for the end of the output as long as init lives.
+  ::close(kInitStdoutFd);
+  ::close(kInitStderrFd);
+  return ReportStart(report_read.get());
+}
+
+// The pipe closes at the exec; what comes before that is why there was none.
+bool CellInit::ReportStart(int report_fd) {
+  StartFailure failure;
+  ssize_t n;
+  do n = ::read(report_fd, &failure, sizeof failure);
+  while (n < 0 && errno == EINTR);
+  if (n == 0) return true;
+  if (n == sizeof failure) channel_.SendFailure(LockdownStepName(failure.step), failure.error);
+  return false;
+}
+
+// Reaps what has ended. False when nothing is left to reap.
+bool CellInit::ReapAll() {
+  while (true) {
+    int status = 0;
+    rusage usage{};
+    const pid_t pid = ::wait4(-1, &status, WNOHANG, &usage);
+    if (pid == 0) return true;
+    if (pid < 0) return errno == EINTR ? true : false;
+    exit_.cpu_us += Micros(usage.ru_utime) + Micros(usage.ru_stime);
+    if (pid == main_pid_) {
+      exit_.wait_status = static_cast<std::uint32_t>(status);
+      exit_.wall_us = NowMicros() - started_us_;
+      main_ended_ = true;
+    }
+  }
+}
+
+// Everything in the PID namespace but this process, stopped or not, at once.
+void KillEverything() {
+  ::kill(-1, SIGKILL);
+}
+
+bool CellInit::Supervise() {
+  while (!main_ended_) {
+    pollfd fds[2] = {{channel_.fd(), POLLIN, 0}, {signal_fd_.get(), POLLIN, 0}};
+    if (::poll(fds, 2, -1) < 0 && errno != EINTR) return false;
+    if (fds[0].revents != 0) {
+      const auto message = channel_.Receive();
+      if (!message || message->type != CellMessage::kKill) return false;
+      KillEverything();
+    }
+    signalfd_siginfo info;
+    while (::read(signal_fd_.get(), &info, sizeof info) > 0) continue;
+    ReapAll();
+  }
+  // A process can fork between the signal and its own end only if it was not yet visible to the signal; the
+  // next round catches that child. Each round waits for a death, so this ends and never spins.
+  while (true) {
+    KillEverything();
+    int status = 0;
+    rusage usage{};
+    if (::wait4(-1, &status, 0, &usage) < 0 && errno != EINTR) break;
+    exit_.cpu_us += Micros(usage.ru_utime) + Micros(usage.ru_stime);
+  }
+  return channel_.Send(CellMessage::kExited, exit_.Encode());
+}
+
+bool CellInit::SendFile(const HarvestedFile& file) {
+  CellOutput header{file.input, file.size, file.name};
+  if (file.marker) {
+    return channel_.Send(CellMessage::kOutputBegin, header.Encode()) &&
+           channel_.Send(CellMessage::kOutputEnd, WireWriter().U8(1).payload());
+  }
+  const auto fd = workspace_->OpenFile(file);
+  if (!fd) return true;  // nothing runs that could have changed it; leave it out rather than guess
+  if (!channel_.Send(CellMessage::kOutputBegin, header.Encode())) return false;
+  std::string buffer(kMaxCellData, '\0');
+  std::uint64_t sent = 0;
+  while (sent < file.size) {
+    const ssize_t n =
+        ::read(fd->get(), buffer.data(), std::min<std::uint64_t>(buffer.size(), file.size - sent));
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) break;
+    if (!channel_.Send(CellMessage::kOutputData, {buffer.data(), static_cast<std::size_t>(n)})) return false;
+    sent += static_cast<std::uint64_t>(n);
+  }
+  return channel_.Send(CellMessage::kOutputEnd, WireWriter().U8(sent == file.size).payload());
+}
+
+bool CellInit::Finish() {
+  const HarvestResult result = workspace_->Walk(begin_.rules);
+  for (const HarvestedFile& file : result.files) {
+    if (!SendFile(file)) return false;
+  }
+  if (!channel_.Send(CellMessage::kSummary, result.summary.Encode())) return false;
+  // The jailer ends the cell when it has what it needs.
+  while (channel_.Receive()) continue;
+  return true;
+}
+
+int CellInit::Run() {
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+  ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+  ::umask(0);
+  for (const int fd : {kInitControlFd, kInitStdoutFd, kInitStderrFd}) ::fcntl(fd, F_SETFD, FD_CLOEXEC);
+  const auto first = channel_.Receive();
+  if (!first || first->type != CellMessage::kSetup) return 1;
+  const auto setup = CellSetup::Decode(first->payload);
+  if (!setup) return 1;
+  setup_ = *setup;
+  return SetUp(setup_) && Serve() ? 0 : 1;
+}
+
+}  // namespace
+
+int RunCellInit() {
+  return CellInit().Run();
+}
+
+}  // namespace codeapi

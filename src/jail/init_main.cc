@@ -1,0 +1,5 @@
+#include "jail/init.h"
+
+int main() {
+  return codeapi::RunCellInit();
+}

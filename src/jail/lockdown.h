@@ -1,0 +1,78 @@
+// The one lock-down that every program passes, whichever way it was started.
+//
+// Theory of operation. Between fork and exec a process may not allocate, lock or throw: another thread of the
+// parent may have held the allocator's lock at the fork. So this file uses nothing but system calls on data
+// that was prepared before the fork, needs neither libstdc++ nor libseccomp, and reports a failure as a step
+// and an errno that the caller writes to a pipe. The order matters:
+//
+//   1. descriptors: 0, 1, 2 set, everything else closed (attack 21, 58: nothing inherited can be walked)
+//   2. limits: while still root, since some are raised
+//   3. uid and gid, groups emptied, every capability set emptied, no_new_privs (attack 51: setuid files do
+//   nothing)
+//   4. the filters last: they forbid much of what the steps before them do
+//
+// Nothing the caller controls runs before the last step.
+#pragma once
+
+#include <sys/resource.h>
+#include <sys/types.h>
+
+#include <cstddef>
+
+struct sock_filter;
+
+namespace codeapi {
+
+/// A compiled seccomp program: `length` instructions.
+struct FilterProgram {
+  const sock_filter* code = nullptr;
+  unsigned short length = 0;
+};
+
+/// One rlimit; soft and hard are set to the same value.
+struct ResourceLimit {
+  int resource = 0;
+  rlim_t value = 0;
+};
+
+/// What the lock-down needs. All pointers must stay valid until the exec.
+struct LockdownSpec {
+  uid_t uid = 0;
+  gid_t gid = 0;
+  int stdin_fd = -1;  ///< become 0, 1 and 2; every other descriptor is closed
+  int stdout_fd = -1;
+  int stderr_fd = -1;
+  int keep_fd = -1;  ///< stays open, close-on-exec, as the way to report a failed exec; moved to fd 3
+  const ResourceLimit* limits = nullptr;
+  std::size_t limit_count = 0;
+  const char* working_directory = nullptr;
+  FilterProgram deny;   ///< loaded first
+  FilterProgram allow;  ///< loaded second; must let execve and write pass
+};
+
+/// Which step failed.
+enum class LockdownStep : unsigned char {
+  kNone,
+  kSession,
+  kDescriptors,
+  kLimits,
+  kOomScore,
+  kIdentity,
+  kCapabilities,
+  kNoNewPrivileges,
+  kWorkingDirectory,
+  kFilter,
+  kExec,
+};
+
+/// Stable phrase for a step. Async-signal-safe.
+const char* LockdownStepName(LockdownStep step);
+
+/// The descriptor number `keep_fd` is moved to.
+inline constexpr int kLockdownReportFd = 3;
+
+/// Locks the calling process down for good. Async-signal-safe; the process must be single-threaded. Returns
+/// kNone, or the failed step with errno set, after which the process must only report and _exit.
+LockdownStep LockDown(const LockdownSpec& spec);
+
+}  // namespace codeapi

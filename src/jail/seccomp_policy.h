@@ -1,0 +1,33 @@
+// The system call filters of every program.
+//
+// Theory of operation. Two filters are stacked; the kernel runs both and the stricter verdict wins.
+//
+//   allow  an allow-list: what the runtimes need. Known calls that need a privilege, or reach other processes
+//   or the
+//          kernel's inner parts, answer EPERM; anything else, including calls newer than this list, answers
+//          ENOSYS, as on an older kernel, and libraries fall back. A few calls that no runtime ever probes
+//          kill the process. Foreign architectures and x32 numbers kill it too (attack 48).
+//   deny   default-allow, with masked denials: arguments that the kernel takes as `int` are compared on 32
+//   bits, so
+//          a value with upper bits set meets the same verdict (attack 49). They live in a filter of their own
+//          because inside one filter an unconditional allow wins over a conditional denial.
+//
+// Both are compiled once, when the jailer starts, by libseccomp; a cell receives the finished BPF.
+#pragma once
+
+#include <string>
+
+#include "base/result.h"
+
+namespace codeapi {
+
+/// Compiled filters: arrays of struct sock_filter as bytes.
+struct SeccompFilters {
+  std::string allow;
+  std::string deny;
+};
+
+/// Compiles both filters for this machine's architecture. kInternal when libseccomp refuses.
+Result<SeccompFilters> CompileFilters();
+
+}  // namespace codeapi

@@ -1,0 +1,208 @@
+#include "jail/template_root.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <fstream>
+#include <sstream>
+
+#include "base/unique_fd.h"
+#include "jail/cell_mounts.h"
+
+namespace codeapi {
+namespace {
+
+// Any directory will do: it is covered in our own mount namespace only, and gone after the pivot.
+constexpr const char* kBuildDir = "/tmp";
+
+// Parts of /etc that programs under /usr read. None of them holds a secret or a name of this host.
+constexpr const char* kEtcEntries[] = {
+    "alternatives", "fonts",         "ld.so.cache",   "ld.so.conf", "ld.so.conf.d",
+    "magic",        "matplotlibrc",  "mime.types",    "perl",       "python3",
+    "python3.9",    "python3.10",    "python3.11",    "python3.12", "python3.13",
+    "python3.14",   "ImageMagick-6", "ImageMagick-7", "R",          "php",
+    "libreoffice",
+};
+constexpr const char* kDevices[] = {"full", "null", "random", "urandom", "zero"};
+constexpr const char* kTopLevel[] = {"bin", "lib", "lib32", "lib64", "libx32", "sbin"};
+
+class Builder {
+ public:
+  explicit Builder(const TemplateOptions& options) : options_(options) {}
+
+  Result<void> Build() {
+    if (::unshare(CLONE_NEWNS) != 0) return FailErrno("unshare mount namespace");
+    if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
+      return FailErrno("make mounts private");
+    if (::mount("root", kBuildDir, "tmpfs", MS_NOSUID, "mode=0755,size=16m,nr_inodes=4096") != 0) {
+      return FailErrno("mount the template root");
+    }
+    Programs();
+    Etc();
+    Devices();
+    MountPoints();
+    if (!error_.empty()) return Fail(ErrorCode::kSetupFailed, error_);
+    return Pivot();
+  }
+
+ private:
+  std::string At(const std::string& path) const { return kBuildDir + path; }
+  std::string Source(const std::string& path) const { return options_.source + path; }
+
+  void Check(bool ok, const std::string& what) {
+    if (!ok && error_.empty()) error_ = what + ": " + std::strerror(errno);
+  }
+
+  void Directory(const std::string& path, mode_t mode = 0755) {
+    Check(::mkdir(At(path).c_str(), mode) == 0 || errno == EEXIST, "mkdir " + path);
+    Check(::chmod(At(path).c_str(), mode) == 0, "chmod " + path);
+  }
+
+  void File(const std::string& path, const std::string& content) {
+    UniqueFd fd(::open(At(path).c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
+    Check(fd && ::fchmod(fd.get(), 0644) == 0 &&
+              ::write(fd.get(), content.data(), content.size()) == static_cast<ssize_t>(content.size()),
+          "write " + path);
+  }
+
+  void Link(const std::string& target, const std::string& path) {
+    Check(::symlink(target.c_str(), At(path).c_str()) == 0, "symlink " + path);
+  }
+
+  // Read-only with everything mounted beneath it, in one step. Device nodes and setuid bits mean nothing
+  // there.
+  void BindReadOnly(const std::string& from, const std::string& to, std::uint64_t flags) {
+    Check(::mount(from.c_str(), At(to).c_str(), nullptr, MS_BIND | MS_REC, nullptr) == 0, "bind " + to);
+    mount_attr attributes{};
+    attributes.attr_set = flags;
+    Check(::mount_setattr(AT_FDCWD, At(to).c_str(), AT_RECURSIVE, &attributes, sizeof attributes) == 0,
+          "make read-only " + to);
+  }
+
+  void BindEntry(const std::string& path) {
+    struct stat st{};
+    if (::stat(Source(path).c_str(), &st) != 0) return;
+    if (S_ISDIR(st.st_mode)) {
+      Directory(path);
+    } else {
+      File(path, "");
+    }
+    BindReadOnly(Source(path), path, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
+  }
+
+  void Programs() {
+    BindEntry("/usr");
+    for (const std::string name : kTopLevel) {
+      const std::string path = "/" + name;
+      struct stat st{};
+      if (::lstat(Source(path).c_str(), &st) != 0) continue;
+      if (!S_ISLNK(st.st_mode)) {
+        BindEntry(path);
+        continue;
+      }
+      std::array<char, 256> target{};
+      const ssize_t n = ::readlink(Source(path).c_str(), target.data(), target.size());
+      if (n > 0) Link(std::string(target.data(), static_cast<std::size_t>(n)), path);
+    }
+  }
+
+  void Etc() {
+    Directory("/etc");
+    for (const std::string name : kEtcEntries) BindEntry("/etc/" + name);
+    std::string passwd = "root:x:0:0:root:/:/usr/sbin/nologin\n", group = "root:x:0:\n";
+    for (std::uint32_t i = 0; i < options_.uid_count; ++i) {
+      // One line per uid a cell may have, all of one name: whoever the program is, it is `sandbox`.
+      const std::string id = std::to_string(options_.first_uid + i);
+      passwd += "sandbox:x:" + id + ":" + id + ":sandbox:/mnt/data:/bin/bash\n";
+      group += "sandbox:x:" + id + ":\n";
+    }
+    File("/etc/passwd", passwd + "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n");
+    File("/etc/group", group + "nogroup:x:65534:\n");
+    File("/etc/hosts", "127.0.0.1\tlocalhost\n::1\tlocalhost\n127.0.1.1\tsandbox\n");
+    File("/etc/hostname", "sandbox\n");
+    File("/etc/host.conf", "multi on\n");
+    File("/etc/nsswitch.conf",
+         "passwd: files\ngroup: files\nhosts: files\nservices: files\nprotocols: files\n");
+    File("/etc/os-release", "NAME=\"codeapi sandbox\"\nID=codeapi\nPRETTY_NAME=\"codeapi sandbox\"\n");
+    File("/etc/timezone", "Etc/UTC\n");
+    Link("/usr/share/zoneinfo/Etc/UTC", "/etc/localtime");
+    Link("/proc/self/mounts", "/etc/mtab");
+    Synthetic();
+  }
+
+  // What stands in for files of /proc that would show the host. cpuinfo keeps the first CPU's block, which
+  // any program can learn from the cpuid instruction anyway, once per CPU that a cell may use.
+  void Synthetic() {
+    const std::string dir = kSyntheticDir;
+    Directory(dir);
+    Directory(dir + "/empty");
+    std::ifstream in("/proc/cpuinfo");
+    std::string block;
+    for (std::string line; std::getline(in, line) && !line.empty();) {
+      if (!line.starts_with("processor") && !line.starts_with("physical id") &&
+          !line.starts_with("siblings")) {
+        block += line + "\n";
+      }
+    }
+    std::string cpuinfo, stat = "cpu  0 0 0 0 0 0 0 0 0 0\n";
+    for (std::uint32_t i = 0; i < options_.cpus; ++i) {
+      cpuinfo += "processor\t: " + std::to_string(i) + "\n" + block + "\n";
+      stat += "cpu" + std::to_string(i) + " 0 0 0 0 0 0 0 0 0 0\n";
+    }
+    File(dir + "/cpuinfo", cpuinfo);
+    File(dir + "/stat",
+         stat + "intr 0\nctxt 0\nbtime 0\nprocesses 1\nprocs_running 1\nprocs_blocked 0\nsoftirq 0\n");
+    File(dir + "/uptime", "1.00 1.00\n");
+    File(dir + "/loadavg", "0.00 0.00 0.00 1/1 1\n");
+  }
+
+  void Devices() {
+    Directory("/dev");
+    for (const std::string name : kDevices) {
+      File("/dev/" + name, "");
+      BindReadOnly("/dev/" + name, "/dev/" + name, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
+    }
+    Link("/proc/self/fd", "/dev/fd");
+    Link("/proc/self/fd/0", "/dev/stdin");
+    Link("/proc/self/fd/1", "/dev/stdout");
+    Link("/proc/self/fd/2", "/dev/stderr");
+    Directory("/dev/shm");
+  }
+
+  void MountPoints() {
+    for (const char* path : {"/mnt", "/mnt/data", "/proc", "/run", "/tmp", "/var", "/var/cache"})
+      Directory(path);
+    Link("/tmp", "/var/tmp");
+    BindEntry("/var/cache/fontconfig");
+  }
+
+  static Result<void> Pivot() {
+    // pivot_root(".", ".") stacks the old root on the new one; detaching "." then removes the old one.
+    if (::chdir(kBuildDir) != 0) return FailErrno("enter the template root");
+    if (::syscall(SYS_pivot_root, ".", ".") != 0) return FailErrno("pivot_root");
+    if (::umount2(".", MNT_DETACH) != 0) return FailErrno("detach the host's tree");
+    if (::chdir("/") != 0) return FailErrno("enter /");
+    if (::mount(nullptr, "/", nullptr, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV, nullptr) !=
+        0) {
+      return FailErrno("make the template root read-only");
+    }
+    return {};
+  }
+
+  const TemplateOptions& options_;
+  std::string error_;
+};
+
+}  // namespace
+
+Result<void> EnterTemplateRoot(const TemplateOptions& options) {
+  return Builder(options).Build();
+}
+
+}  // namespace codeapi
