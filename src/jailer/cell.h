@@ -1,0 +1,154 @@
+// One cell, seen from the jailer: from the start of its init to the removal of its cgroup.
+//
+// Theory of operation. A cell is a chain of states, each left by one event:
+//
+//   kSettingUp  init finishes its namespaces       -> "ready"            -> kIdle
+//   kIdle       waits in the pool                  -> Bind()             -> kFeeding
+//   kFeeding    takes the files of its one job     -> the last file      -> kRunning
+//   kRunning    the program runs                   -> "exited"           -> kHarvesting
+//   kHarvesting init sends outputs                 -> "summary", and both output pipes at their end -> kDying
+//   kDying      init is killed, the kernel frees everything -> reaped, cgroup removed -> gone
+//
+// Cancel, a broken init or a protocol error lead straight to kDying. Limits end the program, not the cell:
+// init kills everything, reports and harvests as after any other end. Nothing here blocks, and nothing here
+// believes init: all it sends is bounded and checked before it is passed on.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "jail/cell_messages.h"
+#include "jail/cell_process.h"
+#include "jail/cell_wire.h"
+#include "jail/cgroup.h"
+#include "jailer/event_loop.h"
+#include "jailer/messages.h"
+#include "jailer/protocol.h"
+
+namespace codeapi {
+
+class Cell;
+
+/// What a cell tells its jailer. Called from the event loop; a cell must not be destroyed inside its own
+/// callback except from CellGone.
+class CellEvents {
+ public:
+  virtual ~CellEvents() = default;
+  /// The cell can be bound.
+  virtual void CellReady(Cell& cell) = 0;
+  /// It failed before it was ready.
+  virtual void CellNeverReady(Cell& cell, const std::string& why) = 0;
+  /// A frame for the worker, about job cell.job(). After a verdict or error frame the job is over.
+  virtual void CellFrame(Cell& cell, FrameType type, std::string_view payload) = 0;
+  /// Everything of it is gone; the slot and its uid are free again.
+  virtual void CellGone(Cell& cell) = 0;
+};
+
+/// Facts about the host that all cells share.
+struct CellEnvironment {
+  std::uint32_t cpus = 1;
+  std::uint32_t cpu_hundredths = 0;
+  bool limits_memory = false;
+  std::uint64_t workspace_bytes = 0;
+  HarvestRules rules;
+};
+
+class Cell {
+ public:
+  enum class State { kSettingUp, kIdle, kFeeding, kRunning, kHarvesting, kDying };
+
+  Cell(EventLoop& loop, CellEvents& events, const CellEnvironment& environment, std::uint32_t slot,
+       CellProcess process, std::unique_ptr<CellCgroup> cgroup, SetupTimings timings);
+  ~Cell();
+  Cell(const Cell&) = delete;
+  Cell& operator=(const Cell&) = delete;
+
+  /// Lets init go on. Once.
+  void SetUp(const CellSetup& setup);
+
+  /// Gives an idle cell its job. The request has been checked by the caller.
+  void Bind(std::uint32_t job, const RunRequest& request);
+
+  /// Passes a file frame of the job on to init.
+  void Feed(FrameType type, std::string_view payload);
+
+  /// The worker has room for this many more bytes.
+  void AddCredit(std::uint32_t bytes);
+
+  /// Ends the job without harvest; a verdict `cancelled` follows at once.
+  void Cancel();
+
+  /// Ends the cell, whatever it does. No frame follows.
+  void Kill();
+
+  State state() const { return state_; }
+  std::uint32_t slot() const { return slot_; }
+  std::uint32_t job() const { return job_; }
+  /// Bytes fed since the last call that init has taken: what the worker may be credited with.
+  std::uint32_t TakeFedBytes();
+
+ private:
+  using Clock = EventLoop::Clock;
+
+  void Send(CellMessage type, std::string_view payload);
+  void Flush();
+  void WatchControl();
+  void OnControl(std::uint32_t events);
+  bool ReadControl();  // false when there was nothing
+  void OnMessage(CellMessage type, std::string_view payload);
+  void OnOutput(bool is_stderr);
+  void OnOutputBytes(bool is_stderr, std::string_view bytes);
+  void OnOom();
+  void OnInitEnded();
+  void OnCpuTimer();
+  void Go();
+  void EndProgram(RunEnd why);
+  void UpdateReading();
+  void MaybeFinish();
+  void Fail(const std::string& code, const std::string& message);
+  void BrokenInit(const std::string& why);
+  void Emit(FrameType type, std::string_view payload);
+  void Die();
+  void TryRemove();
+  Verdict MakeVerdict() const;
+
+  EventLoop& loop_;
+  CellEvents& events_;
+  const CellEnvironment& environment_;
+  const std::uint32_t slot_;
+  CellProcess process_;
+  std::unique_ptr<CellCgroup> cgroup_;
+  SetupTimings timings_;
+  State state_ = State::kSettingUp;
+  EventLoop::TimerId deadline_ = 0;  // of set-up
+  EventLoop::TimerId wall_timer_ = 0, cpu_timer_ = 0, remove_timer_ = 0;
+
+  // Towards init.
+  std::string outgoing_;
+  std::size_t outgoing_offset_ = 0;
+  std::uint32_t fed_unflushed_ = 0, fed_bytes_ = 0;
+  // From init.
+  std::string incoming_;
+  std::uint64_t output_left_ = 0;  // bytes still missing of the output being sent
+  bool in_output_ = false;
+  std::uint32_t outputs_seen_ = 0;
+
+  // The job.
+  std::uint32_t job_ = 0;
+  bool job_open_ = false;  // a verdict or error is still owed
+  RunRequest request_;
+  std::uint32_t files_left_ = 0;
+  std::int64_t credit_ = 0;
+  std::uint64_t stdout_bytes_ = 0, stderr_bytes_ = 0;
+  bool stdout_open_ = false, stderr_open_ = false, stderr_truncated_ = false;
+  std::uint64_t cpu_baseline_us_ = 0;
+  std::optional<RunEnd> limit_;
+  std::optional<CellExit> exit_;
+  std::optional<HarvestSummary> summary_;
+};
+
+}  // namespace codeapi

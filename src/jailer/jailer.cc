@@ -1,0 +1,358 @@
+#include "jailer/jailer.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <utility>
+
+#include "jail/template_root.h"
+#include "runtime/runtime.h"
+
+namespace codeapi {
+namespace {
+
+// After a cell could not be made the next try for the pool waits; one for a waiting run does not.
+constexpr auto kRefillPause = std::chrono::seconds(1);
+constexpr std::uint32_t kMaxFilesPerRun = 4096;
+constexpr std::size_t kMaxWaitingRuns = 4096;
+constexpr std::uint32_t kMaxCells = 4096;
+
+std::uint32_t Micros(EventLoop::Clock::duration d) {
+  return static_cast<std::uint32_t>(std::chrono::duration_cast<std::chrono::microseconds>(d).count());
+}
+
+}  // namespace
+
+Jailer::Jailer(UniqueFd stream, UniqueFd init) : stream_(std::move(stream)), init_(std::move(init)) {}
+
+// The handshake is the one time the jailer waits for its worker.
+std::optional<Frame> Jailer::ReadHello() {
+  std::array<char, 4096> buffer;
+  while (true) {
+    if (auto frame = parser_.Next()) return frame;
+    if (!parser_.error().empty()) return std::nullopt;
+    const ssize_t n = ::read(stream_.get(), buffer.data(), buffer.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return std::nullopt;
+    parser_.Feed({buffer.data(), static_cast<std::size_t>(n)});
+  }
+}
+
+bool Jailer::SendAll(std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t n = ::send(stream_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return false;
+    bytes.remove_prefix(static_cast<std::size_t>(n));
+  }
+  return true;
+}
+
+Result<void> Jailer::OpenCgroups(const std::string& mode, JailerInfo& info) {
+  if (mode == "auto" || mode == "v1") {
+    auto tree = OpenCgroupV1();
+    if (tree) {
+      cgroups_ = std::move(*tree);
+    } else if (mode == "v1") {
+      return std::unexpected(tree.error());
+    } else {
+      info.warnings.push_back("no cgroup limits, resource limits per process have to do: " +
+                              tree.error().message);
+    }
+  } else if (mode != "none") {
+    return codeapi::Fail(ErrorCode::kSetupFailed, "cgroup mode " + mode + " is not supported");
+  }
+  if (!cgroups_) cgroups_ = NoCgroups();
+  info.cgroup = cgroups_->version();
+  info.limits_memory = cgroups_->limits_memory();
+  return {};
+}
+
+JailerInfo Jailer::Prepare(const JailerSettings& settings) {
+  JailerInfo info;
+  settings_ = settings;
+  const auto failed = [&](const Error& error) {
+    info.error = error.message;
+    return info;
+  };
+  auto filters = CompileFilters();
+  if (!filters) return failed(filters.error());
+  filters_ = std::move(*filters);
+  if (auto opened = OpenCgroups(settings.cgroup, info); !opened) return failed(opened.error());
+
+  const long online = ::sysconf(_SC_NPROCESSORS_ONLN);
+  environment_.cpus = static_cast<std::uint32_t>(std::max(online, 1L));
+  if (settings.cpu_hundredths > 0) {
+    environment_.cpus = std::min(environment_.cpus, (settings.cpu_hundredths + 99) / 100);
+  }
+  environment_.cpu_hundredths = settings.cpu_hundredths;
+  environment_.limits_memory = info.limits_memory;
+  environment_.workspace_bytes = settings.workspace_bytes;
+  environment_.rules = settings.rules;
+
+  const TemplateOptions root{settings.root, settings.uid_base, settings.max_cells, environment_.cpus};
+  if (auto entered = EnterTemplateRoot(root); !entered) return failed(entered.error());
+  for (const Runtime& runtime : Runtimes()) {
+    if (::access(runtime.run.front().c_str(), X_OK) == 0) runtimes_.push_back(runtime.id);
+  }
+  info.runtimes = runtimes_;
+  return info;
+}
+
+int Jailer::Run() {
+  const auto hello = ReadHello();
+  if (!hello || hello->type != FrameType::kHello) return 1;
+  const auto settings = JailerSettings::Decode(hello->payload);
+  JailerInfo info;
+  if (!settings) {
+    info.error = settings.error().message;
+  } else if (settings->version != CODEAPI_VERSION) {
+    info.error = "codeapi " + settings->version + " cannot use codeapi-jailer " CODEAPI_VERSION;
+  } else if (settings->max_cells < 1 || settings->max_cells > kMaxCells) {
+    info.error = "max_cells must be 1 to " + std::to_string(kMaxCells);
+  } else {
+    info = Prepare(*settings);
+  }
+  if (!SendAll(EncodeFrame(FrameType::kHello, 0, info.Encode())) || !info.error.empty()) return 1;
+
+  cells_.resize(settings_.max_cells);
+  ::fcntl(stream_.get(), F_SETFL, O_NONBLOCK);
+  loop_.Add(stream_.get(), EPOLLIN, [this](std::uint32_t events) { OnWorker(events); });
+  FillPool();
+  loop_.Run();
+  cgroups_->RemoveAll();
+  return 0;
+}
+
+void Jailer::OnWorker(std::uint32_t events) {
+  if (events & EPOLLOUT) FlushWorker();
+  if (!(events & ~static_cast<std::uint32_t>(EPOLLOUT))) return;
+  std::array<char, 128u << 10> buffer;
+  const ssize_t n = ::recv(stream_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+  if (n < 0 && (errno == EINTR || errno == EAGAIN)) return;
+  if (n <= 0) return ShutDown();
+  parser_.Feed({buffer.data(), static_cast<std::size_t>(n)});
+  while (auto frame = parser_.Next()) OnFrame(std::move(*frame));
+  if (!parser_.error().empty()) ShutDown();
+}
+
+void Jailer::OnFrame(Frame frame) {
+  if (stopping_) return;
+  switch (frame.type) {
+    case FrameType::kRun:
+      return OnRun(frame);
+    case FrameType::kFileBegin:
+    case FrameType::kFileData:
+    case FrameType::kFileEnd:
+      return OnFileFrame(std::move(frame));
+    case FrameType::kCredit:
+      if (const auto it = bound_.find(frame.job); it != bound_.end()) {
+        if (const auto bytes = DecodeCredit(frame.payload)) it->second->AddCredit(*bytes);
+      }
+      return;
+    case FrameType::kCancel:
+      if (const auto it = bound_.find(frame.job); it != bound_.end()) return it->second->Cancel();
+      if (waiting_.erase(frame.job) > 0) {
+        std::erase(waiting_order_, frame.job);
+        Verdict verdict;
+        verdict.end = RunEnd::kCancelled;
+        Queue(FrameType::kVerdict, frame.job, verdict.Encode());
+      }
+      return;
+    default:
+      return;  // not for a jailer; the worker is trusted not to mean harm
+  }
+}
+
+void Jailer::OnRun(const Frame& frame) {
+  auto request = RunRequest::Decode(frame.payload);
+  if (!request) return FailRun(frame.job, "input_invalid", request.error().message);
+  if (std::ranges::find(runtimes_, request->runtime) == runtimes_.end()) {
+    return FailRun(frame.job, "sandbox_setup_failed", "runtime not installed: " + request->runtime);
+  }
+  if (request->files > kMaxFilesPerRun) return FailRun(frame.job, "input_invalid", "too many files");
+  if (waiting_.size() >= kMaxWaitingRuns)
+    return FailRun(frame.job, "sandbox_setup_failed", "too many runs at once");
+  if (bound_.contains(frame.job) || waiting_.contains(frame.job)) return;
+  waiting_.emplace(frame.job, WaitingRun{std::move(*request), {}, 0});
+  waiting_order_.push_back(frame.job);
+  for (auto& cell : cells_) {
+    if (cell && cell->state() == Cell::State::kIdle) return BindWaiting(*cell);
+  }
+  FillPool();
+}
+
+void Jailer::OnFileFrame(Frame frame) {
+  if (const auto it = bound_.find(frame.job); it != bound_.end()) {
+    Cell& cell = *it->second;
+    cell.Feed(frame.type, frame.payload);
+    return CreditFed(cell);
+  }
+  const auto it = waiting_.find(frame.job);
+  if (it == waiting_.end()) return;  // the job is over; what is still under way for it is dropped
+  WaitingRun& run = it->second;
+  run.bytes += static_cast<std::uint32_t>(frame.payload.size());
+  if (run.bytes > kInitialCredit + kMaxControlPayload)
+    return ShutDown();  // far beyond the credit: not our worker
+  run.frames.push_back(std::move(frame));
+}
+
+void Jailer::BindWaiting(Cell& cell) {
+  if (waiting_order_.empty()) return;
+  const std::uint32_t job = waiting_order_.front();
+  waiting_order_.pop_front();
+  WaitingRun run = std::move(waiting_.extract(job).mapped());
+  bound_[job] = &cell;
+  cell.Bind(job, run.request);
+  for (const Frame& frame : run.frames) cell.Feed(frame.type, frame.payload);
+  CreditFed(cell);
+  // The pool is filled behind the job, when its frames are on their way.
+}
+
+void Jailer::CreditFed(Cell& cell) {
+  if (const std::uint32_t bytes = cell.TakeFedBytes(); bytes > 0) {
+    Queue(FrameType::kCredit, cell.job(), EncodeCredit(bytes));
+  }
+}
+
+std::size_t Jailer::CountCells(Cell::State state) const {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(cells_, [&](const auto& cell) { return cell && cell->state() == state; }));
+}
+
+// As many cells as there are runs waiting, and the pool behind them.
+void Jailer::FillPool() {
+  if (stopping_) return;
+  std::size_t coming = CountCells(Cell::State::kSettingUp) + CountCells(Cell::State::kIdle);
+  while (coming < waiting_.size() + settings_.pool_size) {
+    if (coming >= waiting_.size() && refill_timer_ != 0) return;
+    std::string why;
+    if (!SpawnCell(why)) {
+      // Without a free slot the next cell that goes makes room.
+      if (!why.empty()) SpawnFailed(why);
+      return;
+    }
+    ++coming;
+  }
+}
+
+void Jailer::SpawnFailed(const std::string& why) {
+  if (!waiting_order_.empty()) {
+    const std::uint32_t job = waiting_order_.front();
+    waiting_order_.pop_front();
+    waiting_.erase(job);
+    FailRun(job, "sandbox_setup_failed", why);
+  }
+  if (refill_timer_ == 0) {
+    refill_timer_ = loop_.At(EventLoop::Clock::now() + kRefillPause, [this] {
+      refill_timer_ = 0;
+      FillPool();
+    });
+  }
+}
+
+bool Jailer::SpawnCell(std::string& why) {
+  const auto free = std::ranges::find_if(cells_, [](const auto& cell) { return cell == nullptr; });
+  if (free == cells_.end()) return false;
+  const auto slot = static_cast<std::uint32_t>(free - cells_.begin());
+  SetupTimings timings{};
+  const auto start = EventLoop::Clock::now();
+  auto process = StartCellInit(init_.get());
+  if (!process) {
+    why = process.error().message;
+    return false;
+  }
+  const auto cloned = EventLoop::Clock::now();
+  auto cgroup = cgroups_->Create("cell-" + std::to_string(cells_made_++));
+  if (!cgroup) {
+    // The process exists: it still has to die and be reaped as every cell.
+    why = cgroup.error().message;
+    cgroup = NoCgroups()->Create({});
+  } else if (auto attached = (*cgroup)->Attach(process->pid); !attached) {
+    why = attached.error().message;
+  }
+  timings[static_cast<std::size_t>(SetupStep::kClone)] = Micros(cloned - start);
+  timings[static_cast<std::size_t>(SetupStep::kCgroup)] = Micros(EventLoop::Clock::now() - cloned);
+  *free = std::make_unique<Cell>(loop_, static_cast<CellEvents&>(*this), environment_, slot,
+                                 std::move(*process), std::move(*cgroup), timings);
+  CellSetup setup;
+  setup.uid = setup.gid = settings_.uid_base + slot;
+  setup.workspace_bytes = settings_.workspace_bytes;
+  setup.workspace_inodes = settings_.workspace_inodes;
+  setup.cgroup_namespace = environment_.limits_memory;
+  setup.filter_allow = filters_.allow;
+  setup.filter_deny = filters_.deny;
+  Cell& cell = **free;
+  cell.SetUp(setup);
+  if (why.empty()) return true;
+  cell.Kill();
+  return false;
+}
+
+void Jailer::CellReady(Cell& cell) {
+  BindWaiting(cell);
+  FillPool();
+}
+
+void Jailer::CellNeverReady(Cell&, const std::string& why) {
+  SpawnFailed(why);
+}
+
+void Jailer::CellFrame(Cell& cell, FrameType type, std::string_view payload) {
+  if (type == FrameType::kCredit) return CreditFed(cell);
+  Queue(type, cell.job(), payload);
+  if (type != FrameType::kVerdict && type != FrameType::kError) return;
+  bound_.erase(cell.job());
+  FillPool();
+}
+
+void Jailer::CellGone(Cell& cell) {
+  cells_[cell.slot()].reset();
+  if (!stopping_) return FillPool();
+  if (std::ranges::all_of(cells_, [](const auto& c) { return c == nullptr; })) loop_.Stop();
+}
+
+void Jailer::FailRun(std::uint32_t job, const std::string& code, const std::string& message) {
+  Queue(FrameType::kError, job, RunFailure{code, message}.Encode());
+}
+
+void Jailer::Queue(FrameType type, std::uint32_t job, std::string_view payload) {
+  if (stopping_) return;
+  outgoing_.append(EncodeFrame(type, job, payload));
+  FlushWorker();
+}
+
+void Jailer::FlushWorker() {
+  while (outgoing_offset_ < outgoing_.size()) {
+    const ssize_t n = ::send(stream_.get(), outgoing_.data() + outgoing_offset_,
+                             outgoing_.size() - outgoing_offset_, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0 && errno == EAGAIN) return loop_.Modify(stream_.get(), EPOLLIN | EPOLLOUT);
+    if (n < 0) return;  // the worker is gone; the next read says so
+    outgoing_offset_ += static_cast<std::size_t>(n);
+  }
+  outgoing_.clear();
+  outgoing_offset_ = 0;
+  loop_.Modify(stream_.get(), EPOLLIN);
+}
+
+void Jailer::ShutDown() {
+  if (std::exchange(stopping_, true)) return;
+  loop_.Remove(stream_.get());
+  loop_.Cancel(std::exchange(refill_timer_, 0));
+  bool any = false;
+  for (auto& cell : cells_) {
+    if (!cell) continue;
+    any = true;
+    cell->Kill();
+  }
+  if (!any) loop_.Stop();
+}
+
+}  // namespace codeapi

@@ -1,0 +1,87 @@
+// The jailer: the small privileged process that makes cells, keeps the pool, sets limits and relays frames.
+//
+// Theory of operation. One single-threaded process, so that it may fork; small, so that forking is cheap;
+// without network, stores or secrets, so that there is little to win in it. It lives in the template root
+// (template_root.h) and serves one worker over one stream (protocol.h) until that stream ends, and then takes
+// every cell with it. Requests that find no ready cell wait in order; each cell that becomes ready takes the
+// next one. It never blocks: every descriptor but the start-up handshake's is non-blocking, dying cells are
+// reaped by their pidfds, and files are read and written by the cells' inits.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/unique_fd.h"
+#include "jail/seccomp_policy.h"
+#include "jailer/cell.h"
+#include "jailer/event_loop.h"
+
+namespace codeapi {
+
+class Jailer final : private CellEvents {
+ public:
+  /// `stream` is the worker's end; `init` the open executable of the cell init.
+  Jailer(UniqueFd stream, UniqueFd init);
+
+  /// Serves until the worker is gone. Returns the exit status of the process.
+  int Run();
+
+ private:
+  struct WaitingRun {
+    RunRequest request;
+    std::vector<Frame> frames;  // bounded by the worker's credit and the number of files
+    std::uint32_t bytes = 0;
+  };
+
+  std::optional<Frame> ReadHello();
+  JailerInfo Prepare(const JailerSettings& settings);
+  Result<void> OpenCgroups(const std::string& mode, JailerInfo& info);
+  bool SendAll(std::string_view bytes);
+
+  void OnWorker(std::uint32_t events);
+  void OnFrame(Frame frame);
+  void OnRun(const Frame& frame);
+  void OnFileFrame(Frame frame);
+  void Queue(FrameType type, std::uint32_t job, std::string_view payload);
+  void FlushWorker();
+  void FailRun(std::uint32_t job, const std::string& code, const std::string& message);
+
+  void FillPool();
+  bool SpawnCell(std::string& why);
+  void SpawnFailed(const std::string& why);
+  void BindWaiting(Cell& cell);
+  void CreditFed(Cell& cell);
+  std::size_t CountCells(Cell::State state) const;
+  void ShutDown();
+
+  void CellReady(Cell& cell) override;
+  void CellNeverReady(Cell& cell, const std::string& why) override;
+  void CellFrame(Cell& cell, FrameType type, std::string_view payload) override;
+  void CellGone(Cell& cell) override;
+
+  UniqueFd stream_;
+  UniqueFd init_;
+  EventLoop loop_;
+  FrameParser parser_;
+  std::string outgoing_;
+  std::size_t outgoing_offset_ = 0;
+
+  JailerSettings settings_;
+  CellEnvironment environment_;
+  SeccompFilters filters_;
+  std::unique_ptr<CgroupTree> cgroups_;
+  std::vector<std::string> runtimes_;
+
+  std::vector<std::unique_ptr<Cell>> cells_;  // by slot; null is free
+  std::unordered_map<std::uint32_t, Cell*> bound_;
+  std::unordered_map<std::uint32_t, WaitingRun> waiting_;
+  std::deque<std::uint32_t> waiting_order_;
+  std::uint64_t cells_made_ = 0;
+  EventLoop::TimerId refill_timer_ = 0;
+  bool stopping_ = false;
+};
+
+}  // namespace codeapi

@@ -1,0 +1,52 @@
+// codeapi-jailer: started by a worker with its stream as descriptor 3. See jailer.h.
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <string>
+
+#include "jailer/jailer.h"
+
+namespace {
+
+constexpr int kStreamFd = 3;
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc > 1 && std::strcmp(argv[1], "--help") == 0) {
+    std::puts(
+        "codeapi-jailer makes cells for a codeapi worker, which starts it with a socket as descriptor 3.\n"
+        "There is nothing to run by hand; see `codeapi doctor`.");
+    return 0;
+  }
+  struct stat st{};
+  if (::fstat(kStreamFd, &st) != 0 || !S_ISSOCK(st.st_mode)) {
+    std::fputs("codeapi-jailer: descriptor 3 is not a socket; a codeapi worker starts this program\n",
+               stderr);
+    return 2;
+  }
+  ::fcntl(kStreamFd, F_SETFD, FD_CLOEXEC);
+  ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+  ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+  ::signal(SIGPIPE, SIG_IGN);
+  // A Ctrl-C on the terminal is for the server: it lets programs finish and then closes the stream.
+  ::signal(SIGINT, SIG_IGN);
+  std::error_code ec;
+  const auto self = std::filesystem::read_symlink("/proc/self/exe", ec);
+  const std::string init_path = self.parent_path() / "codeapi-init";
+  codeapi::UniqueFd init(::open(init_path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!init) {
+    std::fprintf(stderr, "codeapi-jailer: cannot open %s: %s\n", init_path.c_str(), std::strerror(errno));
+    return 2;
+  }
+  // Out of the way of the numbers a cell's init is given its own descriptors at.
+  init.reset(::fcntl(init.get(), F_DUPFD_CLOEXEC, 16));
+  return codeapi::Jailer(codeapi::UniqueFd(kStreamFd), std::move(init)).Run();
+}

@@ -1,0 +1,113 @@
+// The JSON payloads of the jailer protocol (see protocol.h), typed. Both ends use these and nothing else.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "jail/cell_messages.h"
+
+namespace codeapi {
+
+/// Worker's hello: what the jailer is to do with its host. Sizes are bytes.
+struct JailerSettings {
+  std::string version = CODEAPI_VERSION;  ///< both ends are of one build, or the jailer refuses
+  std::string root;                       ///< empty: the host's own /usr; else a directory with a /usr in it
+  std::uint32_t uid_base = 200'000;
+  std::uint32_t max_cells = 16;      ///< cells at once, of whatever state; as many uids are used
+  std::uint32_t pool_size = 0;       ///< cells kept ready
+  std::uint32_t cpu_hundredths = 0;  ///< 0: all CPUs
+  std::uint64_t workspace_bytes = 512ull << 20;
+  std::uint64_t workspace_inodes = 20'000;
+  std::string cgroup = "auto";  ///< auto, v1, none
+  HarvestRules rules;
+
+  std::string Encode() const;
+  static Result<JailerSettings> Decode(std::string_view json);
+};
+
+/// Jailer's hello: what it found.
+struct JailerInfo {
+  std::string cgroup;  ///< v1, none
+  bool limits_memory = false;
+  std::vector<std::string> runtimes;  ///< ids whose interpreter exists in the root
+  std::vector<std::string> warnings;  ///< what this host cannot isolate or limit
+  std::string error;                  ///< not empty: no cell can be made, and why
+
+  std::string Encode() const;
+  static Result<JailerInfo> Decode(std::string_view json);
+};
+
+/// One program to run. Its source, inputs and stdin follow as files.
+struct RunRequest {
+  std::string runtime;      ///< id of runtime/runtime.h
+  std::string source_name;  ///< relative to the workspace
+  std::vector<std::string> args;
+  std::uint32_t files = 0;  ///< how many files follow, the source included
+  std::uint64_t wall_ms = 30'000;
+  std::uint64_t cpu_ms = 60'000;              ///< over all processes
+  std::uint64_t memory_bytes = 512ull << 20;  ///< without the workspace
+  std::uint32_t processes = 128;
+  std::uint32_t open_files = 2048;
+  std::uint64_t file_size = 100ull << 20;
+  std::uint64_t output_bytes = 65'536;  ///< per stream
+
+  std::string Encode() const;
+  static Result<RunRequest> Decode(std::string_view json);
+};
+
+/// Announces a file of a run (worker to jailer).
+struct RunFile {
+  CellFileKind kind = CellFileKind::kInput;
+  std::string name;
+  std::uint32_t index = 0;
+  bool read_only = false;
+
+  std::string Encode() const;
+  static Result<RunFile> Decode(std::string_view json);
+};
+
+/// Announces an output (jailer to worker). The bytes follow; file-end carries {"ok":bool}.
+struct RunOutput {
+  std::string name;
+  std::uint64_t size = 0;
+  std::optional<std::uint32_t> input;  ///< index of the input it is a change of
+
+  std::string Encode() const;
+  static Result<RunOutput> Decode(std::string_view json);
+};
+
+/// How an execution ended.
+enum class RunEnd { kExit, kSignal, kWallLimit, kCpuLimit, kMemoryLimit, kOutputLimit, kCancelled };
+
+const char* RunEndName(RunEnd end);
+
+struct Verdict {
+  RunEnd end = RunEnd::kExit;
+  int code = 0;    ///< exit code when end is kExit
+  int signal = 0;  ///< signal number when end is kSignal
+  std::uint64_t wall_us = 0;
+  std::uint64_t cpu_us = 0;
+  std::uint64_t memory_peak = 0;  ///< bytes, workspace included; 0 where the host cannot tell
+  bool stderr_truncated = false;
+  HarvestSummary harvest;
+  std::map<std::string, std::uint64_t> setup_us;  ///< by step
+
+  std::string Encode() const;
+  static Result<Verdict> Decode(std::string_view json);
+};
+
+/// Why there is no verdict. Codes: sandbox_setup_failed, input_too_large, input_invalid, sandbox_failed.
+struct RunFailure {
+  std::string code;
+  std::string message;  ///< for the log: may name system calls
+
+  std::string Encode() const;
+  static Result<RunFailure> Decode(std::string_view json);
+};
+
+}  // namespace codeapi

@@ -1,0 +1,336 @@
+#include "sandbox/jailer_client.h"
+
+#include <sys/socket.h>
+
+#include <atomic>
+#include <unordered_map>
+#include <utility>
+
+#include <boost/asio.hpp>
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/experimental/channel.hpp>
+
+#include "jailer/protocol.h"
+
+namespace codeapi {
+namespace {
+
+namespace asio = boost::asio;
+using asio::as_tuple;
+using asio::use_awaitable;
+using namespace asio::experimental::awaitable_operators;  // NOLINT: the only way to get operator||
+
+using FrameChannel = asio::experimental::channel<void(boost::system::error_code, Frame)>;
+
+constexpr auto kHelloTimeout = std::chrono::seconds(30);
+// Credit is given back in lumps: often enough to keep the jailer busy, seldom enough to cost nothing.
+constexpr std::uint32_t kCreditLump = kInitialCredit / 8;
+// Frames of one run that wait for its coroutine. Their bytes are bounded by the credit, and no honest jailer
+// makes them so small that this many are needed.
+constexpr std::size_t kMaxQueuedFrames = 8192;
+constexpr std::size_t kReadSize = 256u << 10;
+
+ErrorCode CodeOf(const std::string& code) {
+  if (code == "input_too_large") return ErrorCode::kTooLarge;
+  if (code == "input_invalid") return ErrorCode::kInvalid;
+  return ErrorCode::kSetupFailed;
+}
+
+}  // namespace
+
+class JailerClient::Connection : public std::enable_shared_from_this<Connection> {
+ public:
+  Connection(asio::any_io_executor executor, UniqueFd stream)
+      : strand_(asio::make_strand(std::move(executor))),
+        socket_(strand_, asio::local::stream_protocol(), stream.release()),
+        wake_writer_(strand_) {}
+
+  asio::awaitable<Result<void>> Hello(JailerSettings settings) {
+    asio::steady_timer timeout(strand_, kHelloTimeout);
+    Queue(FrameType::kHello, 0, settings.Encode());
+    if (!co_await WriteOnce())
+      co_return Fail(ErrorCode::kUnavailable, "the jailer did not take the greeting");
+    auto answer = co_await (ReadFrame() || timeout.async_wait(as_tuple(use_awaitable)));
+    if (answer.index() == 1) co_return Fail(ErrorCode::kUnavailable, "the jailer did not answer in time");
+    const std::optional<Frame>& frame = std::get<0>(answer);
+    if (!frame || frame->type != FrameType::kHello) {
+      co_return Fail(ErrorCode::kUnavailable, "the jailer ended before it was ready");
+    }
+    auto info = JailerInfo::Decode(frame->payload);
+    if (!info) co_return std::unexpected(info.error());
+    if (!info->error.empty()) co_return Fail(ErrorCode::kSetupFailed, info->error);
+    info_ = std::move(*info);
+    alive_ = true;
+    co_return Result<void>();
+  }
+
+  void StartLoops() {
+    asio::co_spawn(strand_, [self = shared_from_this()] { return self->ReadLoop(); }, asio::detached);
+    asio::co_spawn(strand_, [self = shared_from_this()] { return self->WriteLoop(); }, asio::detached);
+  }
+
+  asio::awaitable<Result<Verdict>> Run(RunRequest request, std::vector<RunInput> files, RunSink& sink);
+
+  // From any thread.
+  void Close() {
+    asio::post(strand_, [self = shared_from_this()] { self->Break(); });
+  }
+  asio::strand<asio::any_io_executor> strand() { return strand_; }
+  const JailerInfo& info() const { return info_; }
+  bool alive() const { return alive_; }
+
+ private:
+  struct Job {
+    explicit Job(const asio::strand<asio::any_io_executor>& strand)
+        : frames(strand, kMaxQueuedFrames), credit_changed(strand, asio::steady_timer::time_point::max()) {}
+    FrameChannel frames;
+    asio::steady_timer credit_changed;  // cancelled when credit arrives
+    std::int64_t credit = kInitialCredit;
+    std::uint32_t unacknowledged = 0;
+    std::optional<Error> feed_error;
+  };
+
+  asio::awaitable<std::optional<Frame>> ReadFrame();
+  asio::awaitable<void> ReadLoop();
+  asio::awaitable<void> WriteLoop();
+  asio::awaitable<bool> WriteOnce();
+  asio::awaitable<void> Feed(std::uint32_t id, Job& job, std::vector<RunInput>& files);
+  asio::awaitable<Result<void>> FeedFile(std::uint32_t id, Job& job, RunInput& input);
+  asio::awaitable<Result<void>> FeedBytes(std::uint32_t id, Job& job, std::string_view bytes);
+  asio::awaitable<Result<Verdict>> Receive(std::uint32_t id, Job& job, RunSink& sink);
+  asio::awaitable<Result<void>> Deliver(const Frame& frame, RunSink& sink);
+  void Dispatch(Frame frame);
+  void Queue(FrameType type, std::uint32_t job, std::string_view payload);
+  void Break();
+
+  asio::strand<asio::any_io_executor> strand_;
+  asio::local::stream_protocol::socket socket_;
+  asio::steady_timer wake_writer_;
+  std::atomic<bool> alive_{false};
+  JailerInfo info_;
+  FrameParser parser_;
+  std::string read_buffer_ = std::string(kReadSize, '\0');
+  std::string queued_, writing_;
+  std::uint32_t next_job_ = 1;
+  std::unordered_map<std::uint32_t, std::shared_ptr<Job>> jobs_;
+};
+
+asio::awaitable<std::optional<Frame>> JailerClient::Connection::ReadFrame() {
+  while (true) {
+    if (auto frame = parser_.Next()) co_return frame;
+    if (!parser_.error().empty()) co_return std::nullopt;
+    auto [ec, n] = co_await socket_.async_read_some(asio::buffer(read_buffer_), as_tuple(use_awaitable));
+    if (ec) co_return std::nullopt;
+    parser_.Feed({read_buffer_.data(), n});
+  }
+}
+
+asio::awaitable<void> JailerClient::Connection::ReadLoop() {
+  while (auto frame = co_await ReadFrame()) Dispatch(std::move(*frame));
+  Break();
+}
+
+void JailerClient::Connection::Dispatch(Frame frame) {
+  const auto it = jobs_.find(frame.job);
+  if (it == jobs_.end()) return;  // a run that was given up; the jailer is still telling of it
+  const std::shared_ptr<Job> job = it->second;
+  if (frame.type == FrameType::kCredit) {
+    if (const auto bytes = DecodeCredit(frame.payload)) {
+      job->credit = std::min<std::int64_t>(job->credit + *bytes, kInitialCredit);
+      job->credit_changed.cancel();
+    }
+    return;
+  }
+  if (!job->frames.try_send(boost::system::error_code(), std::move(frame))) job->frames.close();
+}
+
+void JailerClient::Connection::Queue(FrameType type, std::uint32_t job, std::string_view payload) {
+  queued_.append(EncodeFrame(type, job, payload));
+  wake_writer_.cancel();
+}
+
+asio::awaitable<bool> JailerClient::Connection::WriteOnce() {
+  writing_.clear();
+  std::swap(writing_, queued_);
+  auto [ec, n] = co_await asio::async_write(socket_, asio::buffer(writing_), as_tuple(use_awaitable));
+  co_return !ec;
+}
+
+asio::awaitable<void> JailerClient::Connection::WriteLoop() {
+  while (socket_.is_open()) {
+    if (!queued_.empty()) {
+      if (!co_await WriteOnce()) co_return Break();
+      continue;
+    }
+    wake_writer_.expires_at(asio::steady_timer::time_point::max());
+    co_await wake_writer_.async_wait(as_tuple(use_awaitable));
+  }
+}
+
+void JailerClient::Connection::Break() {
+  alive_ = false;
+  boost::system::error_code ignored;
+  socket_.close(ignored);
+  wake_writer_.cancel();
+  for (auto& [id, job] : jobs_) {
+    job->frames.close();
+    job->credit_changed.cancel();
+  }
+}
+
+asio::awaitable<Result<void>> JailerClient::Connection::FeedBytes(std::uint32_t id, Job& job,
+                                                                  std::string_view bytes) {
+  while (!bytes.empty()) {
+    while (job.credit <= 0) {
+      if (!socket_.is_open()) co_return Fail(ErrorCode::kSetupFailed, "the jailer ended");
+      job.credit_changed.expires_at(asio::steady_timer::time_point::max());
+      co_await job.credit_changed.async_wait(as_tuple(use_awaitable));
+      if ((co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none) {
+        co_return Fail(ErrorCode::kCancelled, "cancelled");
+      }
+    }
+    const std::string_view part = bytes.substr(0, kMaxDataPayload);
+    Queue(FrameType::kFileData, id, part);
+    job.credit -= static_cast<std::int64_t>(part.size());
+    bytes.remove_prefix(part.size());
+  }
+  co_return Result<void>();
+}
+
+asio::awaitable<Result<void>> JailerClient::Connection::FeedFile(std::uint32_t id, Job& job,
+                                                                 RunInput& input) {
+  Queue(FrameType::kFileBegin, id, input.file.Encode());
+  if (const auto* text = std::get_if<std::string>(&input.content)) {
+    if (auto fed = co_await FeedBytes(id, job, *text); !fed) co_return fed;
+  } else {
+    std::string buffer(kMaxDataPayload, '\0');
+    while (true) {
+      auto n = co_await std::get<ByteSource>(input.content)(std::span(buffer.data(), buffer.size()));
+      if (!n) co_return std::unexpected(n.error());
+      if (*n == 0) break;
+      if (auto fed = co_await FeedBytes(id, job, std::string_view(buffer).substr(0, *n)); !fed) co_return fed;
+    }
+  }
+  Queue(FrameType::kFileEnd, id, {});
+  co_return Result<void>();
+}
+
+// Runs beside Receive() and is cancelled when that has its verdict, so it never ends by itself.
+asio::awaitable<void> JailerClient::Connection::Feed(std::uint32_t id, Job& job,
+                                                     std::vector<RunInput>& files) {
+  co_await asio::this_coro::throw_if_cancelled(false);
+  for (RunInput& input : files) {
+    if (auto fed = co_await FeedFile(id, job, input); !fed) {
+      // The program must not start on half of its inputs. The verdict that follows ends Receive().
+      job.feed_error = fed.error();
+      Queue(FrameType::kCancel, id, {});
+      break;
+    }
+  }
+  asio::steady_timer forever(strand_, asio::steady_timer::time_point::max());
+  if ((co_await asio::this_coro::cancellation_state).cancelled() == asio::cancellation_type::none) {
+    co_await forever.async_wait(as_tuple(use_awaitable));
+  }
+}
+
+asio::awaitable<Result<void>> JailerClient::Connection::Deliver(const Frame& frame, RunSink& sink) {
+  switch (frame.type) {
+    case FrameType::kStdout:
+      co_return co_await sink.Stdout(frame.payload);
+    case FrameType::kStderr:
+      co_return co_await sink.Stderr(frame.payload);
+    case FrameType::kFileBegin: {
+      auto output = RunOutput::Decode(frame.payload);
+      if (!output) co_return std::unexpected(output.error());
+      co_return co_await sink.FileBegin(*output);
+    }
+    case FrameType::kFileData:
+      co_return co_await sink.FileData(frame.payload);
+    case FrameType::kFileEnd:
+      co_return co_await sink.FileEnd(frame.payload == R"({"ok":true})");
+    default:
+      co_return Fail(ErrorCode::kSetupFailed, "the jailer sent a frame that has no place here");
+  }
+}
+
+asio::awaitable<Result<Verdict>> JailerClient::Connection::Receive(std::uint32_t id, Job& job,
+                                                                   RunSink& sink) {
+  co_await asio::this_coro::throw_if_cancelled(false);
+  while (true) {
+    auto [ec, frame] = co_await job.frames.async_receive(as_tuple(use_awaitable));
+    if ((co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none) {
+      co_return Fail(ErrorCode::kCancelled, "cancelled");
+    }
+    if (ec) co_return Fail(ErrorCode::kSetupFailed, "the jailer ended");
+    if (frame.type == FrameType::kVerdict) co_return Verdict::Decode(frame.payload);
+    if (frame.type == FrameType::kError) {
+      auto failure = RunFailure::Decode(frame.payload);
+      if (!failure) co_return std::unexpected(failure.error());
+      co_return Fail(CodeOf(failure->code), failure->message);
+    }
+    if (auto delivered = co_await Deliver(frame, sink); !delivered)
+      co_return std::unexpected(delivered.error());
+    if (IsDataFrame(frame.type)) {
+      job.unacknowledged += static_cast<std::uint32_t>(frame.payload.size());
+      if (job.unacknowledged >= kCreditLump) {
+        Queue(FrameType::kCredit, id, EncodeCredit(std::exchange(job.unacknowledged, 0)));
+      }
+    }
+  }
+}
+
+asio::awaitable<Result<Verdict>> JailerClient::Connection::Run(RunRequest request,
+                                                               std::vector<RunInput> files, RunSink& sink) {
+  co_await asio::this_coro::throw_if_cancelled(false);
+  if (!socket_.is_open()) co_return Fail(ErrorCode::kSetupFailed, "the jailer ended");
+  const std::uint32_t id = next_job_++;
+  const auto job = std::make_shared<Job>(strand_);
+  jobs_.emplace(id, job);
+  request.files = static_cast<std::uint32_t>(files.size());
+  Queue(FrameType::kRun, id, request.Encode());
+  auto outcome = co_await (Receive(id, *job, sink) || Feed(id, *job, files));
+  jobs_.erase(id);
+  Result<Verdict> verdict = outcome.index() == 0 ? std::move(std::get<0>(outcome))
+                                                 : Result<Verdict>(Fail(ErrorCode::kCancelled, "cancelled"));
+  // Whatever ended it early on our side, the cell must go; for a run that is over this does nothing.
+  if (!verdict) Queue(FrameType::kCancel, id, {});
+  if (job->feed_error) co_return std::unexpected(*job->feed_error);
+  if (verdict && verdict->end == RunEnd::kCancelled) co_return Fail(ErrorCode::kCancelled, "cancelled");
+  co_return verdict;
+}
+
+JailerClient::JailerClient(std::shared_ptr<Connection> connection) : connection_(std::move(connection)) {}
+
+JailerClient::~JailerClient() {
+  Close();
+}
+
+asio::awaitable<Result<std::shared_ptr<JailerClient>>> JailerClient::Connect(asio::any_io_executor executor,
+                                                                             UniqueFd stream,
+                                                                             JailerSettings settings) {
+  auto connection = std::make_shared<Connection>(std::move(executor), std::move(stream));
+  auto greeted =
+      co_await asio::co_spawn(connection->strand(), connection->Hello(std::move(settings)), use_awaitable);
+  if (!greeted) co_return std::unexpected(greeted.error());
+  connection->StartLoops();
+  co_return std::shared_ptr<JailerClient>(new JailerClient(std::move(connection)));
+}
+
+asio::awaitable<Result<Verdict>> JailerClient::Run(RunRequest request, std::vector<RunInput> files,
+                                                   RunSink& sink) {
+  const auto connection = connection_;
+  co_return co_await asio::co_spawn(
+      connection->strand(), connection->Run(std::move(request), std::move(files), sink), use_awaitable);
+}
+
+const JailerInfo& JailerClient::info() const {
+  return connection_->info();
+}
+bool JailerClient::alive() const {
+  return connection_->alive();
+}
+void JailerClient::Close() {
+  connection_->Close();
+}
+
+}  // namespace codeapi

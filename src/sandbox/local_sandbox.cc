@@ -1,0 +1,161 @@
+#include "sandbox/local_sandbox.h"
+
+#include <fcntl.h>
+#include <spawn.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <mutex>
+#include <utility>
+
+#include <boost/asio.hpp>
+
+#include "base/unique_fd.h"
+#include "sandbox/jailer_client.h"
+
+namespace codeapi {
+namespace {
+
+namespace asio = boost::asio;
+using asio::as_tuple;
+using asio::use_awaitable;
+
+struct JailerProcess {
+  UniqueFd pidfd;
+  UniqueFd stream;
+};
+
+// posix_spawn, not fork: the server has many threads. No variable of its environment reaches the jailer.
+Result<JailerProcess> SpawnJailer(const std::string& path) {
+  int fds[2];
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0) return FailErrno("socketpair");
+  UniqueFd ours(fds[0]), theirs(fds[1]);
+  posix_spawn_file_actions_t actions;
+  ::posix_spawn_file_actions_init(&actions);
+  ::posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+  ::posix_spawn_file_actions_adddup2(&actions, 2, 1);
+  ::posix_spawn_file_actions_adddup2(&actions, theirs.get(), 3);
+  ::posix_spawn_file_actions_addclosefrom_np(&actions, 4);
+  std::string name = "codeapi-jailer";
+  char* argv[] = {name.data(), nullptr};
+  char* envp[] = {nullptr};
+  pid_t pid = -1;
+  const int error = ::posix_spawn(&pid, path.c_str(), &actions, nullptr, argv, envp);
+  ::posix_spawn_file_actions_destroy(&actions);
+  if (error != 0) return FailErrno("start " + path, error, ErrorCode::kSetupFailed);
+  UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  if (!pidfd) return FailErrno("pidfd_open");
+  return JailerProcess{std::move(pidfd), std::move(ours)};
+}
+
+}  // namespace
+
+class LocalSandbox::Impl : public std::enable_shared_from_this<Impl> {
+ public:
+  Impl(asio::any_io_executor executor, LocalSandboxOptions options)
+      : strand_(asio::make_strand(std::move(executor))), options_(std::move(options)), changed_(strand_) {}
+
+  // On the strand. One start at a time; whoever comes meanwhile waits for it.
+  asio::awaitable<Result<std::shared_ptr<JailerClient>>> Client() {
+    while (starting_) {
+      changed_.expires_at(asio::steady_timer::time_point::max());
+      co_await changed_.async_wait(as_tuple(use_awaitable));
+    }
+    if (client_ && client_->alive()) co_return client_;
+    if (stopped_) co_return Fail(ErrorCode::kUnavailable, "shutting down");
+    starting_ = true;
+    auto started = co_await Launch();
+    starting_ = false;
+    changed_.cancel();
+    co_return started;
+  }
+
+  asio::awaitable<void> Stop() {
+    stopped_ = true;
+    if (client_) client_->Close();
+    client_.reset();
+    while (running_processes_ > 0) {
+      changed_.expires_at(asio::steady_timer::time_point::max());
+      co_await changed_.async_wait(as_tuple(use_awaitable));
+    }
+  }
+
+  void CloseNow() {
+    asio::post(strand_, [self = shared_from_this()] {
+      self->stopped_ = true;
+      if (self->client_) self->client_->Close();
+    });
+  }
+
+  asio::strand<asio::any_io_executor> strand() { return strand_; }
+
+  JailerInfo info() const {
+    const std::lock_guard lock(info_mutex_);
+    return info_;
+  }
+
+ private:
+  asio::awaitable<Result<std::shared_ptr<JailerClient>>> Launch() {
+    auto process = SpawnJailer(options_.jailer_path);
+    if (!process) co_return std::unexpected(process.error());
+    asio::co_spawn(strand_, Reap(shared_from_this(), std::move(process->pidfd)), asio::detached);
+    auto client = co_await JailerClient::Connect(strand_.get_inner_executor(), std::move(process->stream),
+                                                 options_.settings);
+    if (!client) co_return std::unexpected(client.error());
+    client_ = *client;
+    const std::lock_guard lock(info_mutex_);
+    info_ = client_->info();
+    co_return client_;
+  }
+
+  static asio::awaitable<void> Reap(std::shared_ptr<Impl> self, UniqueFd pidfd) {
+    ++self->running_processes_;
+    asio::posix::stream_descriptor watch(self->strand_, pidfd.release());
+    co_await watch.async_wait(asio::posix::stream_descriptor::wait_read, as_tuple(use_awaitable));
+    siginfo_t info{};
+    ::waitid(static_cast<idtype_t>(P_PIDFD), static_cast<id_t>(watch.native_handle()), &info, WEXITED);
+    --self->running_processes_;
+    self->changed_.cancel();
+  }
+
+  asio::strand<asio::any_io_executor> strand_;
+  LocalSandboxOptions options_;
+  std::shared_ptr<JailerClient> client_;
+  bool starting_ = false, stopped_ = false;
+  int running_processes_ = 0;
+  asio::steady_timer changed_;
+  mutable std::mutex info_mutex_;
+  JailerInfo info_;
+};
+
+LocalSandbox::LocalSandbox(asio::any_io_executor executor, LocalSandboxOptions options)
+    : impl_(std::make_shared<Impl>(std::move(executor), std::move(options))) {}
+
+LocalSandbox::~LocalSandbox() {
+  impl_->CloseNow();
+}
+
+asio::awaitable<Result<Verdict>> LocalSandbox::Run(RunRequest request, std::vector<RunInput> files,
+                                                   RunSink& sink) {
+  auto client = co_await asio::co_spawn(impl_->strand(), impl_->Client(), use_awaitable);
+  if (!client) co_return std::unexpected(client.error());
+  co_return co_await (*client)->Run(std::move(request), std::move(files), sink);
+}
+
+JailerInfo LocalSandbox::info() const {
+  return impl_->info();
+}
+
+asio::awaitable<Result<void>> LocalSandbox::Start() {
+  auto client = co_await asio::co_spawn(impl_->strand(), impl_->Client(), use_awaitable);
+  if (!client) co_return std::unexpected(client.error());
+  co_return Result<void>();
+}
+
+asio::awaitable<void> LocalSandbox::Stop() {
+  co_await asio::co_spawn(impl_->strand(), impl_->Stop(), use_awaitable);
+}
+
+}  // namespace codeapi
