@@ -1,0 +1,36 @@
+// The commands of the codeapi program. Each returns the exit status of the process.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace codeapi {
+
+struct ServeOptions {
+  std::optional<std::string> host;
+  std::optional<int> port;
+  std::optional<std::string> data_dir;
+};
+
+struct RunOptions {
+  std::string file;
+  std::vector<std::string> args;
+  std::optional<std::string> language;
+  std::vector<std::string> inputs;  ///< files of this machine that go into the workspace
+  std::string out_dir = ".";
+  std::optional<std::string> stdin_file;  ///< "-" is this program's own
+  std::optional<int> timeout_ms;
+  bool timings = false;  ///< print set-up steps as one JSON line on stderr
+};
+
+/// Everything on one machine, until SIGTERM or SIGINT.
+int ServeCommand(const ServeOptions& options);
+/// One file in a cell. The program's exit status; 128+n when signal n ended it; 125 when there was no cell.
+int RunCommand(const RunOptions& options);
+/// What this host can isolate. 0 when cells can be made.
+int DoctorCommand();
+/// Every setting with its value and source.
+int ConfigCommand();
+
+}  // namespace codeapi

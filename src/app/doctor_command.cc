@@ -1,0 +1,229 @@
+// `codeapi doctor`: looks at the host the way the jailer will use it, and then really runs a program in a
+// cell.
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <linux/landlock.h>
+#include <linux/openat2.h>
+#include <linux/seccomp.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include <boost/asio.hpp>
+
+#include "app/commands.h"
+#include "app/spdlog_log.h"
+#include "app/wiring.h"
+#include "base/text.h"
+#include "base/unique_fd.h"
+#include "jail/cgroup.h"
+#include "runtime/runtime.h"
+#include "worker/health.h"
+
+namespace codeapi {
+namespace {
+
+namespace asio = boost::asio;
+
+enum class State { kOk, kMissing, kBroken };
+
+struct Finding {
+  std::string what;
+  State state = State::kOk;
+  std::string detail;
+  std::string fix;  ///< empty when there is nothing to fix
+};
+
+std::string FirstLine(const char* path) {
+  std::ifstream in(path);
+  std::string line;
+  std::getline(in, line);
+  return line;
+}
+
+Finding Kernel() {
+  utsname name{};
+  ::uname(&name);
+  // mount_setattr (5.12) is the newest call that cells need.
+  const bool recent =
+      ::syscall(SYS_mount_setattr, -1, nullptr, 0u, nullptr, std::size_t{0}) != 0 && errno != ENOSYS;
+  return {"kernel", recent ? State::kOk : State::kBroken, name.release,
+          recent ? "" : "cells need Linux 5.12 or newer"};
+}
+
+Finding Privileges() {
+  const auto root = CheckPrivileges();
+  return {"privileges", root ? State::kOk : State::kBroken, root ? "root" : "not root",
+          root ? "" : "run as root: sudo codeapi doctor"};
+}
+
+Finding Namespaces() {
+  std::string missing, found;
+  for (const char* name : {"cgroup", "ipc", "mnt", "net", "pid", "user", "uts"}) {
+    const bool there = ::access((std::string("/proc/self/ns/") + name).c_str(), F_OK) == 0;
+    (there ? found : missing) += std::string(" ") + name;
+  }
+  if (missing.empty()) return {"namespaces", State::kOk, found.substr(1), ""};
+  return {"namespaces", State::kBroken, "missing:" + missing,
+          "use a kernel with CONFIG_NAMESPACES and all of them"};
+}
+
+Finding UserNamespaces() {
+  const std::string limit = FirstLine("/proc/sys/user/max_user_namespaces");
+  const std::string debian = FirstLine("/proc/sys/kernel/unprivileged_userns_clone");
+  if (limit == "0") {
+    return {"user namespaces", State::kMissing, "switched off",
+            "sysctl user.max_user_namespaces=65536 (not needed as root)"};
+  }
+  if (debian == "0") {
+    return {"user namespaces", State::kMissing, "for root only",
+            "sysctl kernel.unprivileged_userns_clone=1 (not needed as root)"};
+  }
+  return {"user namespaces", State::kOk, limit + " at most", ""};
+}
+
+// Controllers named in the super options of cgroup mounts, and those of the unified tree.
+Finding Cgroups() {
+  std::ifstream mounts("/proc/self/mountinfo");
+  std::string v1;
+  bool v2 = false;
+  for (std::string line; std::getline(mounts, line);) {
+    if (line.find(" - cgroup2 ") != std::string::npos) v2 = true;
+    const std::size_t at = line.find(" - cgroup ");
+    if (at == std::string::npos) continue;
+    std::stringstream options(line.substr(line.rfind(' ') + 1));
+    for (std::string name; std::getline(options, name, ',');) {
+      if (name == "memory" || name == "pids" || name == "cpu" || name == "cpuacct") v1 += " " + name;
+    }
+  }
+  auto tree = OpenCgroupV1();
+  if (tree) {
+    (*tree)->RemoveAll();
+    return {"cgroups", State::kOk, "v1:" + v1, ""};
+  }
+  return {"cgroups", State::kMissing,
+          (v2 ? "v2 only, which this version cannot use: " : "") + tree.error().message,
+          "limits fall back to rlimits per process; mount the v1 memory, pids, cpu and cpuacct controllers"};
+}
+
+Finding Seccomp() {
+  const std::uint32_t action = SECCOMP_RET_KILL_PROCESS;
+  const bool ok = ::syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) == 0;
+  return {"seccomp", ok ? State::kOk : State::kBroken, ok ? "filters, kill_process" : std::strerror(errno),
+          ok ? "" : "use a kernel with CONFIG_SECCOMP_FILTER"};
+}
+
+Finding Landlock() {
+  const long version =
+      ::syscall(SYS_landlock_create_ruleset, nullptr, std::size_t{0}, LANDLOCK_CREATE_RULESET_VERSION);
+  if (version > 0) return {"landlock", State::kOk, fmt::format("ABI {}", version), ""};
+  return {"landlock", State::kMissing, std::strerror(errno),
+          "optional: boot with lsm=landlock,… where the kernel has it"};
+}
+
+Finding Kvm() {
+  UniqueFd fd(::open("/dev/kvm", O_RDWR | O_CLOEXEC));
+  if (fd) return {"kvm", State::kOk, "/dev/kvm opens", ""};
+  return {"kvm", State::kMissing, std::strerror(errno), "optional: only microVMs would use it"};
+}
+
+Finding Executables(const Settings& settings) {
+  const auto path = FindJailer(settings);
+  if (path) return {"jailer", State::kOk, *path, ""};
+  return {"jailer", State::kBroken, path.error().message,
+          "install codeapi-jailer and codeapi-init beside codeapi"};
+}
+
+// On the host; what cells see is listed by the run at the end.
+std::vector<Finding> Languages(const Settings& settings) {
+  const std::string prefix = settings.root == "host" ? std::string() : settings.root;
+  std::vector<Finding> out;
+  for (const Runtime& runtime : Runtimes()) {
+    const std::string& program = runtime.run.front();
+    const bool there = ::access((prefix + program).c_str(), X_OK) == 0;
+    const std::string package = program.substr(program.rfind('/') + 1);
+    out.push_back({"language " + runtime.id, there ? State::kOk : State::kMissing,
+                   there ? program : program + " not found",
+                   there ? "" : "apt-get install " + (package == "node" ? std::string("nodejs") : package)});
+  }
+  return out;
+}
+
+class NoLog final : public Log {
+ public:
+  void Write(Severity, std::string_view, std::initializer_list<LogField>) override {}
+};
+
+// The proof: everything above together.
+Finding Cell(const Settings& settings) {
+  const auto jailer = FindJailer(settings);
+  if (!jailer || !CheckPrivileges())
+    return {"a cell", State::kBroken, "not tried", "fix what is broken above"};
+  asio::io_context io(1);
+  JailerSettings jailer_settings = MakeJailerSettings(settings);
+  jailer_settings.max_cells = 1;
+  jailer_settings.pool_size = 0;
+  LocalSandbox sandbox(io.get_executor(), {*jailer, jailer_settings});
+  NoLog log;
+  HealthMonitor health(io.get_executor(), sandbox, log, settings.health_max_age);
+  Result<void> probed = Fail(ErrorCode::kInternal, "not tried");
+  asio::co_spawn(
+      io,
+      [&]() -> asio::awaitable<void> {
+        probed = co_await health.Probe();
+        co_await sandbox.Stop();
+      },
+      [&](std::exception_ptr) { io.stop(); });
+  io.run();
+  if (!probed)
+    return {"a cell", State::kBroken, probed.error().message, "see what is broken or missing above"};
+  std::string detail = "a program ran; limits by cgroups " + sandbox.info().cgroup;
+  for (const std::string& warning : sandbox.info().warnings) detail += "; " + warning;
+  return {"a cell", State::kOk, detail, ""};
+}
+
+const char* StateName(State state) {
+  switch (state) {
+    case State::kOk:
+      return "ok";
+    case State::kMissing:
+      return "missing";
+    case State::kBroken:
+      return "BROKEN";
+  }
+  return "?";
+}
+
+}  // namespace
+
+int DoctorCommand() {
+  const auto settings = LoadSettings();
+  if (!settings) {
+    std::fprintf(stderr, "codeapi: %s\n", settings.error().message.c_str());
+    return 1;
+  }
+  std::vector<Finding> findings = {Kernel(),  Privileges(), Namespaces(), UserNamespaces(),      Cgroups(),
+                                   Seccomp(), Landlock(),   Kvm(),        Executables(*settings)};
+  for (Finding& language : Languages(*settings)) findings.push_back(std::move(language));
+  findings.push_back(Cell(*settings));
+  for (const Finding& finding : findings) {
+    fmt::print("{:<16} {:<8} {}\n", finding.what, StateName(finding.state), finding.detail);
+    if (!finding.fix.empty()) fmt::print("{:<16} {:<8} fix: {}\n", "", "", finding.fix);
+  }
+  const bool works = findings.back().state == State::kOk;
+  fmt::print("\n{}\n", works ? "Cells can be made on this host." : "No cell can be made on this host.");
+  return works ? 0 : 1;
+}
+
+}  // namespace codeapi

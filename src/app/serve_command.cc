@@ -1,0 +1,187 @@
+#include <fmt/format.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <thread>
+
+#include <boost/asio.hpp>
+
+#include "api/api_context.h"
+#include "app/commands.h"
+#include "app/spdlog_log.h"
+#include "app/wiring.h"
+#include "net/http_server.h"
+#include "store/directory_object_store.h"
+#include "store/in_process_job_queue.h"
+#include "store/sqlite_state_store.h"
+#include "worker/health.h"
+#include "worker/worker.h"
+
+namespace codeapi {
+namespace {
+
+void Say(const std::string& line) {
+  std::fprintf(stderr, "codeapi: %s\n", line.c_str());
+  std::fflush(stderr);
+}
+
+Result<Settings> EffectiveSettings(const ServeOptions& options) {
+  auto settings = LoadSettings();
+  if (!settings) return settings;
+  if (options.host) settings->host = *options.host;
+  if (options.port) settings->service_port = static_cast<std::uint16_t>(*options.port);
+  if (options.data_dir) settings->data_dir = *options.data_dir;
+  if (settings->data_dir.empty()) settings->data_dir = "/var/lib/codeapi";
+  if (!settings->local_mode) {
+    return Fail(ErrorCode::kInvalid,
+                "LOCAL_MODE=false: this version serves one local user only; unset LOCAL_MODE");
+  }
+  if (settings->hardened_sandbox_mode) {
+    return Fail(ErrorCode::kInvalid,
+                "CODEAPI_HARDENED_SANDBOX_MODE=true: this version has no hardened mode; unset it");
+  }
+  return settings;
+}
+
+Result<void> MakeDataDirectory(const std::string& path) {
+  // Its parent must exist: a mistyped path should fail, not grow.
+  if (::mkdir(path.c_str(), 0700) == 0 || errno == EEXIST) return {};
+  return FailErrno("make the data directory " + path + " (CODEAPI_DATA_DIR)");
+}
+
+// Every connection, pipe and file of every program's run needs a descriptor.
+void RaiseFileLimit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+// Everything that `codeapi serve` is, in the order it is built; destroyed the other way round.
+class Service {
+ public:
+  Service(Settings settings, std::string jailer)
+      : settings_(std::move(settings)),
+        log_(MakeStderrLog(settings_.log_level)),
+        threads_(settings_.threads > 0 ? static_cast<std::size_t>(settings_.threads)
+                                       : std::max(1u, std::thread::hardware_concurrency())),
+        io_(static_cast<int>(threads_)),
+        queue_({static_cast<std::size_t>(settings_.queue_max)}),
+        sandbox_(io_.get_executor(), {std::move(jailer), MakeJailerSettings(settings_)}),
+        health_(io_.get_executor(), sandbox_, *log_, settings_.health_max_age) {}
+
+  Result<void> Open() {
+    if (auto made = MakeDataDirectory(settings_.data_dir); !made) return made;
+    auto objects = DirectoryObjectStore::Open(settings_.data_dir + "/files");
+    if (!objects) return std::unexpected(objects.error());
+    objects_ = std::move(*objects);
+    auto state = SqliteStateStore::Open(settings_.data_dir + "/state.sqlite");
+    if (!state) return std::unexpected(state.error());
+    state_ = std::move(*state);
+    executor_ = std::make_unique<Executor>(sandbox_, *objects_, *log_, MakeExecutorLimits(settings_));
+    worker_ = std::make_unique<Worker>(io_.get_executor(), queue_, *executor_, *log_,
+                                       settings_.max_concurrent_jobs);
+    context_ = std::make_unique<ApiContext>(
+        ApiContext{settings_, queue_, *state_, *objects_, *log_, [this] { return health_.healthy(); }});
+    return {};
+  }
+
+  int Run() {
+    asio::co_spawn(io_, Main(), [this](std::exception_ptr error, int status) {
+      status_ = error ? 1 : status;
+      io_.stop();
+    });
+    std::vector<std::thread> pool;
+    for (std::size_t i = 1; i < threads_; ++i) pool.emplace_back([this] { io_.run(); });
+    io_.run();
+    for (std::thread& thread : pool) thread.join();
+    return status_;
+  }
+
+ private:
+  asio::awaitable<int> Main() {
+    asio::signal_set signals(io_, SIGTERM, SIGINT);
+    if (auto started = co_await sandbox_.Start(); !started) {
+      Say("no cell can be made on this host: " + started.error().message);
+      Say("`codeapi doctor` tells what is missing and how to fix it");
+      co_return 1;
+    }
+    for (const std::string& warning : sandbox_.info().warnings) Say("warning: " + warning);
+    ServerOptions options;
+    options.address = settings_.host;
+    options.port = settings_.service_port;
+    options.log = [this](std::string_view text) {
+      log_->Write(Severity::kWarning, "http", {{"detail", text}});
+    };
+    auto server = HttpServer::Start(io_.get_executor(), std::move(options), MakeApiRouter(*context_));
+    if (!server) {
+      Say(server.error().message);
+      co_await sandbox_.Stop();
+      co_return 1;
+    }
+    worker_->Start();
+    const bool v6 = settings_.host.find(':') != std::string::npos;
+    Say(fmt::format("listening on http://{}{}{}:{}", v6 ? "[" : "", settings_.host, v6 ? "]" : "",
+                    (*server)->port()));
+    const asio::ip::address address = asio::ip::make_address(settings_.host);
+    if (!address.is_loopback()) {
+      Say("warning: everyone who reaches this address can run programs and read files: there is no "
+          "authentication");
+    }
+    if (auto probed = co_await health_.Probe(); probed) {
+      Say("ready");
+    } else {
+      Say("not ready, no program runs: " + probed.error().message);
+    }
+    health_.Start();
+    const int signal = co_await signals.async_wait(asio::use_awaitable);
+    Say(fmt::format("{}: finishing what runs", signal == SIGTERM ? "SIGTERM" : "SIGINT"));
+    co_await Stop(**server);
+    Say("stopped");
+    co_return 0;
+  }
+
+  // From the outside in, so that each part still has what it needs while it finishes.
+  asio::awaitable<void> Stop(HttpServer& server) {
+    co_await server.stop(settings_.shutdown_grace);
+    queue_.stop();
+    co_await worker_->Wait();
+    co_await health_.Stop();
+    co_await sandbox_.Stop();
+  }
+
+  const Settings settings_;
+  std::unique_ptr<Log> log_;
+  const std::size_t threads_;
+  asio::io_context io_;
+  InProcessJobQueue queue_;
+  LocalSandbox sandbox_;
+  HealthMonitor health_;
+  std::unique_ptr<ObjectStore> objects_;
+  std::unique_ptr<StateStore> state_;
+  std::unique_ptr<Executor> executor_;
+  std::unique_ptr<Worker> worker_;
+  std::unique_ptr<ApiContext> context_;
+  int status_ = 1;
+};
+
+}  // namespace
+
+int ServeCommand(const ServeOptions& options) {
+  ::signal(SIGPIPE, SIG_IGN);
+  RaiseFileLimit();
+  auto settings = EffectiveSettings(options);
+  if (!settings) return Say(settings.error().message), 1;
+  if (auto root = CheckPrivileges(); !root) return Say(root.error().message), 1;
+  auto jailer = FindJailer(*settings);
+  if (!jailer) return Say(jailer.error().message), 1;
+  Service service(std::move(*settings), std::move(*jailer));
+  if (auto opened = service.Open(); !opened) return Say(opened.error().message), 1;
+  return service.Run();
+}
+
+}  // namespace codeapi

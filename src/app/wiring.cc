@@ -1,0 +1,102 @@
+#include "app/wiring.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+
+extern char** environ;
+
+namespace codeapi {
+
+Result<Settings> LoadSettings() {
+  std::vector<std::string> names;
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string_view text = *entry;
+    names.emplace_back(text.substr(0, text.find('=')));
+  }
+  auto settings = Settings::Load(
+      [](std::string_view name) -> std::optional<std::string> {
+        const char* value = std::getenv(std::string(name).c_str());
+        return value == nullptr ? std::nullopt : std::optional<std::string>(value);
+      },
+      names);
+  if (settings) {
+    for (const std::string& warning : settings->warnings)
+      std::fprintf(stderr, "codeapi: warning: %s\n", warning.c_str());
+  }
+  return settings;
+}
+
+JailerSettings MakeJailerSettings(const Settings& settings) {
+  JailerSettings out;
+  out.root = settings.root == "host" ? std::string() : settings.root;
+  out.uid_base = settings.sandbox_uid_base;
+  out.pool_size = static_cast<std::uint32_t>(settings.pool_size);
+  // Running ones, ready ones, and room for those that are still dying.
+  out.max_cells = static_cast<std::uint32_t>(2 * settings.max_concurrent_jobs + settings.pool_size + 4);
+  out.cpu_hundredths = static_cast<std::uint32_t>(settings.sandbox_cpu_hundredths);
+  out.workspace_bytes = static_cast<std::uint64_t>(settings.workspace_bytes);
+  out.workspace_inodes = static_cast<std::uint64_t>(settings.workspace_inodes);
+  switch (settings.cgroup) {
+    case CgroupMode::kAuto:
+      out.cgroup = "auto";
+      break;
+    case CgroupMode::kV1:
+      out.cgroup = "v1";
+      break;
+    case CgroupMode::kV2:
+      out.cgroup = "v2";
+      break;
+    case CgroupMode::kNone:
+      out.cgroup = "none";
+      break;
+  }
+  out.rules = MakeExecutorLimits(settings).rules;
+  return out;
+}
+
+ExecutorLimits MakeExecutorLimits(const Settings& settings) {
+  ExecutorLimits out;
+  out.processes = static_cast<std::uint32_t>(settings.max_process_count);
+  out.open_files = static_cast<std::uint32_t>(settings.max_open_files);
+  out.file_size = static_cast<std::uint64_t>(settings.rlimit_fsize);
+  out.output_bytes = static_cast<std::uint64_t>(settings.output_max_size);
+  out.rules.max_files = static_cast<std::uint32_t>(settings.max_output_files);
+  out.rules.max_file_size = static_cast<std::uint64_t>(settings.max_file_size);
+  out.rules.max_depth = static_cast<std::uint32_t>(settings.max_nesting_depth);
+  out.rules.max_path = static_cast<std::uint32_t>(settings.max_path_length);
+  for (const std::string& extension : settings.output_extensions) {
+    if (extension == "*") {
+      out.rules.any_extension = true;
+    } else {
+      out.rules.extra_extensions.push_back(extension);
+    }
+  }
+  return out;
+}
+
+Result<std::string> FindJailer(const Settings& settings) {
+  std::filesystem::path directory = settings.libexec_dir;
+  if (directory.empty()) {
+    std::error_code ec;
+    directory = std::filesystem::read_symlink("/proc/self/exe", ec).parent_path();
+  }
+  for (const char* name : {"codeapi-init", "codeapi-jailer"}) {
+    const std::string path = directory / name;
+    if (::access(path.c_str(), X_OK) != 0) {
+      return FailErrno(path + " cannot be executed (set CODEAPI_LIBEXEC_DIR to the directory it is in)",
+                       errno, ErrorCode::kSetupFailed);
+    }
+  }
+  return std::string(directory / "codeapi-jailer");
+}
+
+Result<void> CheckPrivileges() {
+  if (::geteuid() == 0) return {};
+  return Fail(ErrorCode::kForbidden, "cells can only be made as root for now: run this with sudo");
+}
+
+}  // namespace codeapi

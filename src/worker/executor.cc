@@ -1,0 +1,228 @@
+#include "worker/executor.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include <boost/asio/this_coro.hpp>
+#include <boost/json.hpp>
+
+#include "base/ids.h"
+#include "base/media_type.h"
+#include "base/text.h"
+#include "runtime/runtime.h"
+#include "worker/answer.h"
+
+namespace codeapi {
+namespace {
+
+namespace asio = boost::asio;
+namespace json = boost::json;
+
+ExecutionAnswer ErrorAnswer(int status, std::string_view error, std::string_view message = {}) {
+  json::object body{{"error", error}};
+  if (!message.empty()) body["message"] = message;
+  return {status, false, json::serialize(body)};
+}
+
+// Collects the streams and stores the files. What the jailer sends is held to the limits it was given: it is
+// told them, not believed to keep them.
+class AnswerSink final : public RunSink {
+ public:
+  AnswerSink(ObjectStore& objects, const ExecutionRequest& request, const ExecutorLimits& limits)
+      : objects_(objects), request_(request), limits_(limits) {}
+
+  asio::awaitable<Result<void>> Stdout(std::string_view bytes) override {
+    co_return Collect(parts.stdout_bytes, bytes);
+  }
+  asio::awaitable<Result<void>> Stderr(std::string_view bytes) override {
+    co_return Collect(parts.stderr_bytes, bytes);
+  }
+
+  asio::awaitable<Result<void>> FileBegin(const RunOutput& output) override {
+    const HarvestRules& rules = limits_.rules;
+    if (writer_ || ++files_seen_ > rules.max_files || output.size > rules.max_file_size ||
+        (output.input && *output.input >= request_.files.size()) || !names_.insert(output.name).second ||
+        !WorkspaceNameProblem(output.name, rules.max_path, rules.max_depth).empty()) {
+      co_return Fail(ErrorCode::kSetupFailed, "the jailer announced an output it may not");
+    }
+    file_ = AnswerFile{NewId(), request_.id, output.name, false, std::nullopt};
+    if (output.input) file_.modified_from = request_.files[*output.input];
+    bytes_left_ = output.size;
+    auto writer = co_await objects_.create({file_.session, file_.id},
+                                           {output.name, std::string(MediaTypeOf(output.name)), false});
+    if (writer) {
+      writer_ = std::move(*writer);
+    } else {
+      store_error_ = writer.error();
+    }
+    co_return Result<void>();
+  }
+
+  // A store that fails costs the file, not the execution: the client is told in artifact_delivery.
+  asio::awaitable<Result<void>> FileData(std::string_view bytes) override {
+    if (bytes.size() > bytes_left_)
+      co_return Fail(ErrorCode::kSetupFailed, "the jailer sent more than it announced");
+    bytes_left_ -= bytes.size();
+    if (writer_) {
+      if (auto written = co_await writer_->write({bytes.data(), bytes.size()}); !written)
+        Drop(written.error());
+    }
+    co_return Result<void>();
+  }
+
+  asio::awaitable<Result<void>> FileEnd(bool complete) override {
+    if (writer_ && (!complete || bytes_left_ > 0))
+      Drop({ErrorCode::kInternal, "the cell could not deliver the file"});
+    if (writer_) {
+      if (auto stored = co_await writer_->commit(); !stored) Drop(stored.error());
+    }
+    if (writer_) {
+      parts.files.push_back(file_);
+    } else {
+      ++parts.failed_files;
+    }
+    writer_.reset();
+    co_return Result<void>();
+  }
+
+  AnswerParts parts;
+  const std::optional<Error>& store_error() const { return store_error_; }
+
+ private:
+  Result<void> Collect(std::string& stream, std::string_view bytes) {
+    if (bytes.size() > limits_.output_bytes - stream.size()) {
+      return Fail(ErrorCode::kSetupFailed, "the jailer sent more output than it may");
+    }
+    stream.append(bytes);
+    return {};
+  }
+  void Drop(const Error& error) {
+    store_error_ = error;
+    writer_.reset();
+  }
+
+  ObjectStore& objects_;
+  const ExecutionRequest& request_;
+  const ExecutorLimits& limits_;
+  std::unique_ptr<ObjectWriter> writer_;
+  AnswerFile file_;
+  std::uint64_t bytes_left_ = 0;
+  std::uint32_t files_seen_ = 0;
+  std::set<std::string> names_;
+  std::optional<Error> store_error_;
+};
+
+// Inputs that are as they were, and inputs that are gone.
+Result<void> AddInputs(const ExecutionRequest& request, const HarvestSummary& harvest, AnswerParts& parts) {
+  const auto in_range = [&](std::uint32_t i) { return i < request.files.size(); };
+  if (!std::ranges::all_of(harvest.unchanged, in_range) || !std::ranges::all_of(harvest.deleted, in_range)) {
+    return Fail(ErrorCode::kSetupFailed, "the jailer named an input that there is not");
+  }
+  for (const std::uint32_t i : harvest.unchanged) {
+    const InputRef& input = request.files[i];
+    parts.files.push_back({input.id, input.session, input.name, true, std::nullopt});
+  }
+  for (const std::uint32_t i : harvest.deleted) parts.deleted.push_back(request.files[i].name);
+  return {};
+}
+
+}  // namespace
+
+std::string FreeSourceName(const ExecutionRequest& request) {
+  const Runtime* runtime = FindRuntime(request.runtime);
+  const std::string stem = runtime == nullptr ? "main" : runtime->source_stem;
+  const std::string extension = runtime == nullptr ? "" : runtime->source_extension;
+  const auto taken = [&](const std::string& name) {
+    return std::ranges::any_of(request.files, [&](const InputRef& file) {
+      return file.name == name || file.name.starts_with(name + "/");
+    });
+  };
+  std::string name = stem + extension;
+  for (int i = 1; taken(name); ++i) name = stem + "_" + std::to_string(i) + extension;
+  return name;
+}
+
+RunRequest Executor::MakeRun(const ExecutionRequest& request, const std::string& source_name) const {
+  RunRequest run;
+  run.runtime = request.runtime;
+  run.source_name = source_name;
+  run.args = request.args;
+  run.wall_ms = request.wall_ms;
+  run.cpu_ms = request.cpu_ms;
+  run.memory_bytes = request.memory_bytes;
+  run.processes = limits_.processes;
+  run.open_files = limits_.open_files;
+  run.file_size = limits_.file_size;
+  run.output_bytes = limits_.output_bytes;
+  return run;
+}
+
+asio::awaitable<Result<std::vector<RunInput>>> Executor::OpenInputs(const ExecutionRequest& request,
+                                                                    const std::string& source_name) {
+  std::vector<RunInput> out;
+  out.push_back({{CellFileKind::kSource, source_name, 0, false}, request.code});
+  if (request.input) out.push_back({{CellFileKind::kStdin, {}, 0, false}, *request.input});
+  for (std::size_t i = 0; i < request.files.size(); ++i) {
+    const InputRef& file = request.files[i];
+    auto opened = co_await objects_.open({file.session, file.id});
+    if (!opened) co_return std::unexpected(opened.error());
+    const std::shared_ptr<ObjectReader> reader = std::move(*opened);
+    out.push_back(
+        {{CellFileKind::kInput, file.name, static_cast<std::uint32_t>(i), reader->info().meta.read_only},
+         [reader](std::span<char> buffer) { return reader->read(buffer); }});
+  }
+  co_return out;
+}
+
+ExecutionAnswer Executor::Refuse(const ExecutionRequest& request, const Error& error) {
+  log_.Write(error.code == ErrorCode::kCancelled ? Severity::kInfo : Severity::kWarning, "execution failed",
+             {{"execution", request.id}, {"error", ErrorCodeName(error.code)}, {"detail", error.message}});
+  switch (error.code) {
+    // An object that is gone and one that is not the caller's look the same from outside.
+    case ErrorCode::kNotFound:
+    case ErrorCode::kForbidden:
+      return ErrorAnswer(403, "Unauthorized file reference");
+    case ErrorCode::kInvalid:
+      return ErrorAnswer(400, "bad_request", "Input files could not be placed");
+    case ErrorCode::kTooLarge:
+      return ErrorAnswer(413, "session_input_too_large", "Input files exceed the delivery limit");
+    case ErrorCode::kUnavailable:
+      return ErrorAnswer(502, "session_input_source_failed", "Input file service is unavailable");
+    case ErrorCode::kCancelled:
+      return ErrorAnswer(499, "execution_cancelled");
+    default:
+      return ErrorAnswer(503, "sandbox_setup_failed", "The sandbox could not be set up; please try again");
+  }
+}
+
+asio::awaitable<ExecutionAnswer> Executor::Execute(ExecutionRequest request) {
+  co_await asio::this_coro::throw_if_cancelled(false);
+  const std::string source_name = FreeSourceName(request);
+  auto inputs = co_await OpenInputs(request, source_name);
+  if (!inputs) co_return Refuse(request, inputs.error());
+  AnswerSink sink(objects_, request, limits_);
+  auto verdict = co_await sandbox_.Run(MakeRun(request, source_name), std::move(*inputs), sink);
+  if (!verdict) co_return Refuse(request, verdict.error());
+  if (auto added = AddInputs(request, verdict->harvest, sink.parts); !added)
+    co_return Refuse(request, added.error());
+  if (sink.store_error()) {
+    log_.Write(Severity::kError, "output not stored",
+               {{"execution", request.id}, {"detail", sink.store_error()->message}});
+  }
+  log_.Write(Severity::kInfo, "execution ended",
+             {{"execution", request.id},
+              {"runtime", request.runtime},
+              {"end", RunEndName(verdict->end)},
+              {"code", static_cast<std::int64_t>(verdict->code)},
+              {"wall_ms", static_cast<std::int64_t>(verdict->wall_us / 1000)},
+              {"cpu_ms", static_cast<std::int64_t>(verdict->cpu_us / 1000)},
+              {"memory", static_cast<std::int64_t>(verdict->memory_peak)}});
+  const bool stored = std::ranges::any_of(sink.parts.files, [](const AnswerFile& f) { return !f.inherited; });
+  sink.parts.session = request.id;
+  sink.parts.verdict = std::move(*verdict);
+  sink.parts.output_limit = limits_.output_bytes;
+  co_return ExecutionAnswer{200, stored, RenderAnswer(std::move(sink.parts))};
+}
+
+}  // namespace codeapi

@@ -1,0 +1,50 @@
+// Runs one execution from its inputs to its answer.
+#pragma once
+
+#include <cstdint>
+
+#include <boost/asio/awaitable.hpp>
+
+#include "base/log.h"
+#include "sandbox/sandbox.h"
+#include "store/object_store.h"
+#include "worker/execution.h"
+
+namespace codeapi {
+
+/// Limits that no request sets. Sizes are bytes.
+struct ExecutorLimits {
+  std::uint32_t processes = 128;
+  std::uint32_t open_files = 2048;
+  std::uint64_t file_size = 100ull << 20;
+  std::uint64_t output_bytes = 65'536;
+  HarvestRules rules;  ///< what the jailer was told, to hold it to
+};
+
+/// Streams inputs from the store into a cell and outputs from the cell into the store; nothing is kept in
+/// between. Thread-safe: any number of executions at once. The sandbox, store and log must outlive it.
+class Executor {
+ public:
+  Executor(Sandbox& sandbox, ObjectStore& objects, Log& log, ExecutorLimits limits)
+      : sandbox_(sandbox), objects_(objects), log_(log), limits_(std::move(limits)) {}
+
+  /// Always an answer: what goes wrong is an HTTP status with an error body. Cancelling the coroutine ends
+  /// the program; the answer is then worth nothing.
+  boost::asio::awaitable<ExecutionAnswer> Execute(ExecutionRequest request);
+
+ private:
+  boost::asio::awaitable<Result<std::vector<RunInput>>> OpenInputs(const ExecutionRequest& request,
+                                                                   const std::string& source_name);
+  RunRequest MakeRun(const ExecutionRequest& request, const std::string& source_name) const;
+  ExecutionAnswer Refuse(const ExecutionRequest& request, const Error& error);
+
+  Sandbox& sandbox_;
+  ObjectStore& objects_;
+  Log& log_;
+  ExecutorLimits limits_;
+};
+
+/// A name for the program's own file that no input has, nor a directory of one: `main.py`, else `main_1.py`…
+std::string FreeSourceName(const ExecutionRequest& request);
+
+}  // namespace codeapi
