@@ -94,8 +94,8 @@ Result<void> AddFile(const json::value& item, std::size_t index, const Settings&
   InputRef file;
   file.id = StringOr(in, "id", {});
   file.session = StringOr(in, "storage_session_id", StringOr(in, "session_id", {}));
-  if (!IsId(file.id)) return Bad(where + ".id is not a file id");
-  if (!IsId(file.session)) return Bad(where + ".storage_session_id is not a session id");
+  if (!IsId(file.id)) return Bad(where + ".id is invalid");
+  if (!IsId(file.session)) return Bad(where + ".storage_session_id is invalid");
   const json::value* name = Member(in, "name");
   if (name == nullptr || !name->is_string()) return Bad(where + ".name must be a string");
   file.name = name->as_string();
@@ -107,12 +107,13 @@ Result<void> AddFile(const json::value& item, std::size_t index, const Settings&
   ResourceScope scope;
   scope.kind = StringOr(in, "kind", "user");
   scope.id = StringOr(in, "resource_id", file.id);
+  if (!IsResourceId(scope.id)) return Bad(where + ".resource_id is invalid");
   if (const json::value* version = Member(in, "version")) {
     boost::system::error_code ec;
     scope.version = version->to_number<std::uint64_t>(ec);
     if (ec) return Bad(where + ".version must be a non-negative integer");
   }
-  if (auto key = SessionKey({"tenant", "user"}, scope); !key) return Bad(where + ": " + key.error().message);
+  if (auto key = SessionKey({"tenant", "user"}, scope); !key) return Bad(where + "." + key.error().message);
   auto& files = out.execution.files;
   const auto same = std::ranges::find(files, file.name, &InputRef::name);
   if (same != files.end()) {

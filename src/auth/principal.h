@@ -26,11 +26,13 @@ struct ResourceScope {
   std::optional<std::uint64_t> version;  ///< of a skill
 };
 
+/// Whether `id` can name a user, an agent or a skill: 1 to 128 of [A-Za-z0-9_.:-].
+bool IsResourceId(std::string_view id);
+
 /// The session key: the owner of a storage session. `<tenant>:user:<user>`, `<tenant>:agent:<id>` or
 /// `<tenant>:skill:<id>:v:<version>`. For `user` the id is ignored and the caller's own is used, since
-/// clients send a copy of the file's id there. kInvalid for an unknown kind, an id that is empty, too long
-/// (256 bytes) or has characters outside [A-Za-z0-9._@-], and for a version that is missing for a skill or
-/// present otherwise.
+/// clients send a copy of the file's id there. kInvalid for an unknown kind, an id that IsResourceId refuses,
+/// and for a version that is missing for a skill or present otherwise.
 Result<std::string> SessionKey(const Principal& principal, const ResourceScope& scope);
 
 }  // namespace codeapi

@@ -24,10 +24,12 @@ TEST(SessionKey, NeedsTheVersionExactlyForSkills) {
 }
 
 TEST(SessionKey, AnIdCannotSpellAnotherOwner) {
-  EXPECT_FALSE(SessionKey(kCaller, {"agent", "x:user:u2", {}}));
-  EXPECT_FALSE(SessionKey(kCaller, {"skill", "s:v:1", 2}));
+  EXPECT_NE(*SessionKey(kCaller, {"skill", "s:v:1", 2}), *SessionKey(kCaller, {"skill", "s", 1}));
+  EXPECT_NE(*SessionKey(kCaller, {"agent", "user:u1", {}}), *SessionKey(kCaller, {"user", "", {}}));
+  EXPECT_FALSE(SessionKey(kCaller, {"agent", "a b", {}}));
+  EXPECT_FALSE(SessionKey(kCaller, {"agent", "a/b", {}}));
   EXPECT_FALSE(SessionKey(kCaller, {"agent", "", {}}));
-  EXPECT_FALSE(SessionKey(kCaller, {"agent", std::string(257, 'a'), {}}));
+  EXPECT_FALSE(SessionKey(kCaller, {"agent", std::string(129, 'a'), {}}));
   EXPECT_FALSE(SessionKey(kCaller, {"group", "g", {}}));
 }
 

@@ -1,0 +1,101 @@
+"""What a server has on the machine, read from outside its cells: processes, user ids, control groups."""
+
+import os
+import pathlib
+
+from harness import until
+
+PROC = pathlib.Path("/proc")
+CGROUP = pathlib.Path("/sys/fs/cgroup")
+
+
+def _status(pid):
+    """The fields of /proc/PID/status, or None when the process has gone."""
+    try:
+        text = (PROC / str(pid) / "status").read_text()
+    except OSError:
+        return None
+    return dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
+
+
+def pids():
+    return [int(entry) for entry in os.listdir(PROC) if entry.isdigit()]
+
+
+def tree(root):
+    """pid → status fields of `root` and all its descendants."""
+    table = {pid: status for pid in pids() if (status := _status(pid))}
+    found, grown = {root}, True
+    while grown:
+        more = {pid for pid, status in table.items() if int(status["PPid"]) in found} - found
+        found, grown = found | more, bool(more)
+    return {pid: table[pid] for pid in found if pid in table}
+
+
+def start_time(pid):
+    """When a process began, in ticks since boot: with its pid this names it for ever. None if it has gone."""
+    try:
+        return int((PROC / str(pid) / "stat").read_text().rsplit(")", 1)[1].split()[19])
+    except (OSError, IndexError):
+        return None
+
+
+def of_uids(first, count=64):
+    """The processes, zombies too, that have one of the user ids of a server's programs."""
+    found = {}
+    for pid in pids():
+        status = _status(pid)
+        if status and any(first <= int(uid) < first + count for uid in status["Uid"].split()):
+            found[pid] = status["Name"].strip()
+    return found
+
+
+def named(comm):
+    """The host's pid of the one process with this name, or None."""
+    for pid in pids():
+        try:
+            if (PROC / str(pid) / "comm").read_text().rstrip("\n") == comm:
+                return pid
+        except OSError:
+            continue
+    return None
+
+
+def cgroup_tops():
+    """The directories named codeapi.*, at whatever depth of whatever hierarchy a server has put them."""
+    tops = set()
+    for directory, below, _ in os.walk(CGROUP):
+        ours = [name for name in below if name.startswith("codeapi.")]
+        tops.update(os.path.join(directory, name) for name in ours)
+        below[:] = [name for name in below if name not in ours]
+    return tops
+
+
+class Census:
+    """The idle state of one server, and the wait until the machine is back in it."""
+
+    def __init__(self, server, tops_before):
+        self.server = server
+        self.tops = cgroup_tops() - tops_before or cgroup_tops()
+        self.idle = self._steady()
+
+    def _cgroups(self):
+        return sum(len(below) for top in self.tops for _, below, _ in os.walk(top))
+
+    def _steady(self):
+        """The number of cgroups once the pool of ready cells has stopped growing."""
+        readings = []
+
+        def same():
+            readings.append(self._cgroups())
+            return len(readings) > 10 and len(set(readings[-10:])) == 1
+
+        until(same, "the number of cgroups of an idle server stays the same")
+        return readings[-1]
+
+    def assert_idle(self):
+        """No process of a program is left, and as many cgroups as before the first."""
+        survivors = lambda: of_uids(self.server.uid_base)
+        until(lambda: not survivors(), lambda: f"no process of a cell is left, but there are {survivors()}")
+        until(lambda: self._cgroups() == self.idle,
+              lambda: f"the server has {self.idle} cgroups again, not {self._cgroups()}")

@@ -1,0 +1,62 @@
+"""Fixtures: a server for the whole session, and a factory for servers with settings of their own."""
+
+import pathlib
+import sys
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+
+from census import Census, cgroup_tops  # noqa: E402
+from harness import Server  # noqa: E402
+
+
+def started(environment=None, data_dir=None):
+    """A started server that carries its census."""
+    before = cgroup_tops()
+    server = Server(environment, data_dir).start()
+    server.census = Census(server, before)
+    return server
+
+
+@pytest.fixture(scope="session")
+def server():
+    """The server most tests share, with default settings. Its end is a test too: SIGTERM, exit status 0."""
+    it = started()
+    try:
+        assert it.get("/v1/health").status == 200
+        yield it
+        assert it.process.poll() is None, f"the server died:\n{it.log()}"
+        assert it.stop() == 0, it.log()
+    finally:
+        it.destroy()
+
+
+def _factory():
+    """Makes servers; the ones still running at the end must stop cleanly."""
+    made = []
+
+    def make(environment=None, data_dir=None):
+        made.append(started(environment, data_dir))
+        return made[-1]
+
+    try:
+        yield make
+        for it in made:
+            if it.process.poll() is None:
+                assert it.stop() == 0, it.log()
+    finally:
+        for it in made:
+            it.destroy()
+
+
+@pytest.fixture
+def make_server():
+    """make_server(environment, data_dir): a server of this test's own."""
+    yield from _factory()
+
+
+@pytest.fixture(scope="module")
+def make_module_server():
+    """The same, for servers that the tests of one file share."""
+    yield from _factory()

