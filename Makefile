@@ -18,12 +18,13 @@ setup: ## install what is needed from Debian 12 (nothing to do: one line)
 	@scripts/setup.sh
 
 build: setup ## build/release/codeapi
-	@scripts/build.sh release
+	@scripts/build.sh release codeapi
 
 run: ## set up, build, start the service on 127.0.0.1:3112 and run an example through it
 	@scripts/run.sh
 
-test: root-for-test build ## set up, build and run every test
+test: root-for-test setup ## set up, build and run every test
+	@scripts/build.sh release
 	@ctest --test-dir build/release --output-on-failure --no-tests=error -j $(JOBS)
 	@$(PYTHON) -m pytest tests
 

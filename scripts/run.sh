@@ -16,7 +16,7 @@ stop_seconds=30   # more than the service's own grace period
 
 need_root run
 scripts/setup.sh
-scripts/build.sh release
+scripts/build.sh release codeapi
 [ -x $program ] || fail "$program was not built" "make clean, then make run"
 
 mkdir -p "$run_dir"
