@@ -12,8 +12,8 @@ namespace codeapi {
 
 /// The steps of making a cell, timed one by one. Exported as codeapi_cell_setup_seconds{step}.
 enum class SetupStep : std::uint8_t {
-  kClone,            ///< clone3 with all namespaces, exec of init
-  kCgroup,           ///< making the cell's cgroup and attaching init to it
+  kClone,            ///< clone3 with all namespaces
+  kCgroup,           ///< making the cell's cgroup
   kCgroupNamespace,  ///< unshare(CLONE_NEWCGROUP), host name
   kWorkspace,        ///< the tmpfs and its directories
   kProc,             ///< procfs and its masks

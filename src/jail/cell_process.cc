@@ -48,16 +48,22 @@ Result<Ends> MakeStream() {
   return ends;
 }
 
+// Exit statuses of a child that did not get as far as its exec.
+constexpr int kNoDevNull = 120, kNoDescriptors = 121, kNoCgroup = 122, kNoExec = 123;
+
 // In the child: no allocation, no locks.
-[[noreturn]] void ExecInit(int init_fd, int control, int out, int err) {
+[[noreturn]] void ExecInit(int init_fd, std::span<const int> join_fds, int control, int out, int err) {
   sigset_t none;
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  for (const int fd : join_fds) {
+    if (::write(fd, "0", 1) != 1) ::_exit(kNoCgroup);
+  }
   const int null = ::open("/dev/null", O_RDWR);
-  if (null < 0 || ::dup2(null, 0) < 0 || ::dup2(null, 1) < 0 || ::dup2(null, 2) < 0) ::_exit(120);
+  if (null < 0 || ::dup2(null, 0) < 0 || ::dup2(null, 1) < 0 || ::dup2(null, 2) < 0) ::_exit(kNoDevNull);
   if (::dup2(control, kInitControlFd) < 0 || ::dup2(out, kInitStdoutFd) < 0 ||
       ::dup2(err, kInitStderrFd) < 0) {
-    ::_exit(121);
+    ::_exit(kNoDescriptors);
   }
   // The executable itself goes at the exec; nothing else of the jailer's may come along (attack 58).
   ::syscall(SYS_close_range, kInitStderrFd + 1, ~0U, CLOSE_RANGE_CLOEXEC);
@@ -65,12 +71,27 @@ Result<Ends> MakeStream() {
   char* const argv[] = {name, nullptr};
   char* const env[] = {nullptr};
   ::syscall(SYS_execveat, init_fd, "", argv, env, AT_EMPTY_PATH);
-  ::_exit(122);
+  ::_exit(kNoExec);
 }
 
 }  // namespace
 
-Result<CellProcess> StartCellInit(int init_fd) {
+std::string CellStartFailure(int exit_status) {
+  switch (exit_status) {
+    case kNoDevNull:
+      return "cannot open /dev/null";
+    case kNoDescriptors:
+      return "cannot place its descriptors";
+    case kNoCgroup:
+      return "cannot join its cgroup";
+    case kNoExec:
+      return "cannot execute codeapi-init";
+    default:
+      return {};
+  }
+}
+
+Result<CellProcess> StartCellInit(int init_fd, std::span<const int> join_fds) {
   auto control = MakeStream();
   if (!control) return std::unexpected(control.error());
   auto out = MakePipe();
@@ -85,7 +106,7 @@ Result<CellProcess> StartCellInit(int init_fd) {
   args.exit_signal = SIGCHLD;
   const long pid = ::syscall(SYS_clone3, &args, sizeof args);
   if (pid < 0) return FailErrno("clone3");
-  if (pid == 0) ExecInit(init_fd, control->theirs.get(), out->theirs.get(), err->theirs.get());
+  if (pid == 0) ExecInit(init_fd, join_fds, control->theirs.get(), out->theirs.get(), err->theirs.get());
   return CellProcess{static_cast<pid_t>(pid), UniqueFd(pidfd), std::move(control->ours), std::move(out->ours),
                      std::move(err->ours)};
 }

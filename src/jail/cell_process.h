@@ -4,6 +4,8 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <span>
+#include <string>
 
 #include "base/result.h"
 #include "base/unique_fd.h"
@@ -19,9 +21,13 @@ struct CellProcess {
   UniqueFd err;      ///< and stderr
 };
 
-/// Starts init (an open executable) by clone3 in new mount, PID, network, IPC and UTS namespaces. The caller
-/// must be single-threaded and inside the template root. Init does nothing until it receives a CellSetup, so
-/// there is time to put it into its cgroup.
-Result<CellProcess> StartCellInit(int init_fd);
+/// Starts init (an open executable) by clone3 in new mount, PID, network, IPC and UTS namespaces; before its
+/// exec it moves itself into a cgroup by writing "0" to each of `join_fds`. The caller must be
+/// single-threaded and inside the template root. Init does nothing until it receives a CellSetup. What fails
+/// between clone and exec becomes its exit status: see CellStartFailure.
+Result<CellProcess> StartCellInit(int init_fd, std::span<const int> join_fds);
+
+/// What went wrong, for an exit status of a process that did not become init; empty for any other status.
+std::string CellStartFailure(int exit_status);
 
 }  // namespace codeapi

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 
 #include "base/result.h"
@@ -31,8 +32,13 @@ struct CgroupUsage {
 class CellCgroup {
  public:
   virtual ~CellCgroup() = default;
-  /// Moves a process in. Its later children follow.
-  virtual Result<void> Attach(int pid) = 0;
+  /// Descriptors that a single-threaded process writes "0" to in order to move itself in; its later children
+  /// follow. A process joins by itself because moving another one makes the kernel wait for an RCU grace
+  /// period, often ten milliseconds (see cgroup_procs_write_start in the kernel), during which a jailer would
+  /// serve nobody.
+  virtual std::span<const int> join_fds() const = 0;
+  /// Closes them, once the process has been started.
+  virtual void CloseJoinFds() = 0;
   /// May be called again; only what differs is written.
   virtual Result<void> SetLimits(const CgroupLimits& limits) = 0;
   virtual CgroupUsage Usage() const = 0;

@@ -87,7 +87,7 @@ std::map<std::string, Location> FindHierarchies() {
 
 class V1Cell final : public CellCgroup {
  public:
-  // Hierarchies that are mounted together share one directory; attaching twice is harmless.
+  // Hierarchies that are mounted together share one directory; joining twice is harmless.
   V1Cell(std::string name, const std::array<UniqueFd, kControllers>& parents) : name_(std::move(name)) {
     for (std::size_t i = 0; i < kControllers; ++i) parents_[i] = parents[i].get();
   }
@@ -99,15 +99,18 @@ class V1Cell final : public CellCgroup {
       }
       dirs_[i].reset(::openat(parents_[i], name_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
       if (!dirs_[i]) return FailErrno("open the new cgroup");
+      tasks_[i].reset(::openat(dirs_[i].get(), "tasks", O_WRONLY | O_CLOEXEC));
+      if (!tasks_[i]) return FailErrno("open tasks of the new cgroup");
+      join_fds_.push_back(tasks_[i].get());
     }
     return WatchOom();
   }
 
-  Result<void> Attach(int pid) override {
-    for (const UniqueFd& dir : dirs_) {
-      if (auto written = WriteAt(dir.get(), "cgroup.procs", std::to_string(pid)); !written) return written;
-    }
-    return {};
+  std::span<const int> join_fds() const override { return join_fds_; }
+
+  void CloseJoinFds() override {
+    for (UniqueFd& fd : tasks_) fd.reset();
+    join_fds_.clear();
   }
 
   Result<void> SetLimits(const CgroupLimits& limits) override {
@@ -178,7 +181,8 @@ class V1Cell final : public CellCgroup {
 
   std::string name_;
   std::array<int, kControllers> parents_;
-  std::array<UniqueFd, kControllers> dirs_;
+  std::array<UniqueFd, kControllers> dirs_, tasks_;
+  std::vector<int> join_fds_;
   UniqueFd oom_event_, oom_control_;
   CgroupLimits limits_;
 };
@@ -257,7 +261,8 @@ class V1Tree final : public CgroupTree {
 
 class NoCell final : public CellCgroup {
  public:
-  Result<void> Attach(int) override { return {}; }
+  std::span<const int> join_fds() const override { return {}; }
+  void CloseJoinFds() override {}
   Result<void> SetLimits(const CgroupLimits&) override { return {}; }
   CgroupUsage Usage() const override { return {}; }
   int oom_fd() const override { return -1; }

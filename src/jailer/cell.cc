@@ -419,7 +419,8 @@ void Cell::OnInitEnded() {
       Emit(FrameType::kVerdict, MakeVerdict().Encode());
       Die();
     } else {
-      BrokenInit("init ended with " + std::to_string(info.si_status));
+      const std::string why = CellStartFailure(info.si_status);
+      BrokenInit(why.empty() ? "init ended with " + std::to_string(info.si_status) : "init " + why);
     }
   }
   TryRemove();

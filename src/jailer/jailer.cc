@@ -17,6 +17,8 @@
 namespace codeapi {
 namespace {
 
+// Long enough for the frames of the run that took a cell from the pool, short beside any program.
+constexpr auto kRefillDelay = std::chrono::milliseconds(2);
 // After a cell could not be made the next try for the pool waits; one for a waiting run does not.
 constexpr auto kRefillPause = std::chrono::seconds(1);
 constexpr std::uint32_t kMaxFilesPerRun = 4096;
@@ -124,7 +126,7 @@ int Jailer::Run() {
   cells_.resize(settings_.max_cells);
   ::fcntl(stream_.get(), F_SETFL, O_NONBLOCK);
   loop_.Add(stream_.get(), EPOLLIN, [this](std::uint32_t events) { OnWorker(events); });
-  FillPool();
+  RefillIn({});
   loop_.Run();
   cgroups_->RemoveAll();
   return 0;
@@ -185,7 +187,7 @@ void Jailer::OnRun(const Frame& frame) {
   for (auto& cell : cells_) {
     if (cell && cell->state() == Cell::State::kIdle) return BindWaiting(*cell);
   }
-  FillPool();
+  MakeNeededCells();
 }
 
 void Jailer::OnFileFrame(Frame frame) {
@@ -212,7 +214,7 @@ void Jailer::BindWaiting(Cell& cell) {
   cell.Bind(job, run.request);
   for (const Frame& frame : run.frames) cell.Feed(frame.type, frame.payload);
   CreditFed(cell);
-  // The pool is filled behind the job, when its frames are on their way.
+  RefillIn(kRefillDelay);
 }
 
 void Jailer::CreditFed(Cell& cell) {
@@ -226,20 +228,29 @@ std::size_t Jailer::CountCells(Cell::State state) const {
       std::ranges::count_if(cells_, [&](const auto& cell) { return cell && cell->state() == state; }));
 }
 
-// As many cells as there are runs waiting, and the pool behind them.
-void Jailer::FillPool() {
+// As many cells on their way as there are runs waiting for one.
+void Jailer::MakeNeededCells() {
   if (stopping_) return;
-  std::size_t coming = CountCells(Cell::State::kSettingUp) + CountCells(Cell::State::kIdle);
-  while (coming < waiting_.size() + settings_.pool_size) {
-    if (coming >= waiting_.size() && refill_timer_ != 0) return;
+  while (CountCells(Cell::State::kSettingUp) + CountCells(Cell::State::kIdle) < waiting_.size()) {
     std::string why;
-    if (!SpawnCell(why)) {
-      // Without a free slot the next cell that goes makes room.
-      if (!why.empty()) SpawnFailed(why);
-      return;
-    }
-    ++coming;
+    if (SpawnCell(why)) continue;
+    // Without a free slot the next cell that goes makes room.
+    if (!why.empty()) SpawnFailed(why);
+    return;
   }
+}
+
+// The pool is filled one cell at a time, a little later: what is on its way to or from a run goes first.
+void Jailer::RefillIn(EventLoop::Clock::duration delay) {
+  if (stopping_ || refill_timer_ != 0) return;
+  const std::size_t coming = CountCells(Cell::State::kSettingUp) + CountCells(Cell::State::kIdle);
+  if (coming >= waiting_.size() + settings_.pool_size) return;
+  refill_timer_ = loop_.At(EventLoop::Clock::now() + delay, [this] {
+    refill_timer_ = 0;
+    std::string why;
+    if (SpawnCell(why)) return RefillIn(kRefillDelay);
+    if (!why.empty()) SpawnFailed(why);
+  });
 }
 
 void Jailer::SpawnFailed(const std::string& why) {
@@ -249,12 +260,7 @@ void Jailer::SpawnFailed(const std::string& why) {
     waiting_.erase(job);
     FailRun(job, "sandbox_setup_failed", why);
   }
-  if (refill_timer_ == 0) {
-    refill_timer_ = loop_.At(EventLoop::Clock::now() + kRefillPause, [this] {
-      refill_timer_ = 0;
-      FillPool();
-    });
-  }
+  RefillIn(kRefillPause);
 }
 
 bool Jailer::SpawnCell(std::string& why) {
@@ -263,22 +269,21 @@ bool Jailer::SpawnCell(std::string& why) {
   const auto slot = static_cast<std::uint32_t>(free - cells_.begin());
   SetupTimings timings{};
   const auto start = EventLoop::Clock::now();
-  auto process = StartCellInit(init_.get());
-  if (!process) {
-    why = process.error().message;
-    return false;
-  }
-  const auto cloned = EventLoop::Clock::now();
   auto cgroup = cgroups_->Create("cell-" + std::to_string(cells_made_++));
   if (!cgroup) {
-    // The process exists: it still has to die and be reaped as every cell.
     why = cgroup.error().message;
-    cgroup = NoCgroups()->Create({});
-  } else if (auto attached = (*cgroup)->Attach(process->pid); !attached) {
-    why = attached.error().message;
+    return false;
   }
-  timings[static_cast<std::size_t>(SetupStep::kClone)] = Micros(cloned - start);
-  timings[static_cast<std::size_t>(SetupStep::kCgroup)] = Micros(EventLoop::Clock::now() - cloned);
+  const auto grouped = EventLoop::Clock::now();
+  auto process = StartCellInit(init_.get(), (*cgroup)->join_fds());
+  if (!process) {
+    why = process.error().message;
+    (*cgroup)->Remove();
+    return false;
+  }
+  (*cgroup)->CloseJoinFds();
+  timings[static_cast<std::size_t>(SetupStep::kCgroup)] = Micros(grouped - start);
+  timings[static_cast<std::size_t>(SetupStep::kClone)] = Micros(EventLoop::Clock::now() - grouped);
   *free = std::make_unique<Cell>(loop_, static_cast<CellEvents&>(*this), environment_, slot,
                                  std::move(*process), std::move(*cgroup), timings);
   CellSetup setup;
@@ -288,16 +293,13 @@ bool Jailer::SpawnCell(std::string& why) {
   setup.cgroup_namespace = environment_.limits_memory;
   setup.filter_allow = filters_.allow;
   setup.filter_deny = filters_.deny;
-  Cell& cell = **free;
-  cell.SetUp(setup);
-  if (why.empty()) return true;
-  cell.Kill();
-  return false;
+  (*free)->SetUp(setup);
+  return true;
 }
 
 void Jailer::CellReady(Cell& cell) {
   BindWaiting(cell);
-  FillPool();
+  MakeNeededCells();
 }
 
 void Jailer::CellNeverReady(Cell&, const std::string& why) {
@@ -309,12 +311,14 @@ void Jailer::CellFrame(Cell& cell, FrameType type, std::string_view payload) {
   Queue(type, cell.job(), payload);
   if (type != FrameType::kVerdict && type != FrameType::kError) return;
   bound_.erase(cell.job());
-  FillPool();
 }
 
 void Jailer::CellGone(Cell& cell) {
   cells_[cell.slot()].reset();
-  if (!stopping_) return FillPool();
+  if (!stopping_) {
+    MakeNeededCells();
+    return RefillIn(kRefillDelay);
+  }
   if (std::ranges::all_of(cells_, [](const auto& c) { return c == nullptr; })) loop_.Stop();
 }
 

@@ -49,7 +49,8 @@ class Jailer final : private CellEvents {
   void FlushWorker();
   void FailRun(std::uint32_t job, const std::string& code, const std::string& message);
 
-  void FillPool();
+  void MakeNeededCells();
+  void RefillIn(EventLoop::Clock::duration delay);
   bool SpawnCell(std::string& why);
   void SpawnFailed(const std::string& why);
   void BindWaiting(Cell& cell);
