@@ -1,0 +1,174 @@
+#include "net/http_connection.h"
+
+#include <array>
+#include <utility>
+
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/this_coro.hpp>
+
+#include "net/http_response_writer.h"
+
+namespace codeapi {
+
+HttpConnection::HttpConnection(asio::ip::tcp::socket socket, std::shared_ptr<const HttpContext> context)
+    : context_(std::move(context)),
+      socket_(std::make_shared<TimedSocket>(std::move(socket))),
+      reader_(*socket_, context_->options, [this] {
+        if (handling_) watch();
+      }) {
+  boost::system::error_code error;
+  const auto peer = socket_->socket().remote_endpoint(error);
+  if (error) return;  // gone already; the first read will tell
+  remote_address_ = peer.address().to_string();
+  remote_port_ = peer.port();
+}
+
+void HttpConnection::start(std::function<void()> on_end) {
+  asio::co_spawn(
+      socket_->socket().get_executor(), [self = shared_from_this()] { return self->run(); },
+      asio::bind_cancellation_slot(
+          cancellation_.slot(), [self = shared_from_this(), on_end = std::move(on_end)](
+                                    const std::exception_ptr& failure) { self->finish(failure, on_end); }));
+}
+
+void HttpConnection::begin_stop() {
+  asio::post(socket_->socket().get_executor(), [self = shared_from_this()] {
+    self->stopping_ = true;
+    const bool idle = !self->handling_ && self->reader_.idle();
+    if (idle || self->lingering_) self->socket_->close();
+  });
+}
+
+void HttpConnection::kill() {
+  asio::post(socket_->socket().get_executor(), [self = shared_from_this()] { self->cancel(); });
+}
+
+asio::awaitable<void> HttpConnection::run() {
+  bool first = true;
+  while (co_await serve(first)) first = false;
+  // Closing with bytes unread resets the connection, and the client may lose the answer it has not read yet.
+  const bool unread = !reader_.body_done() || reader_.has_more();
+  if (unread && !gone_) co_await linger();
+}
+
+// One request and its response. Whether there may be another.
+asio::awaitable<bool> HttpConnection::serve(bool first) {
+  if (stopping_) co_return false;
+  Request request(reader_);
+  request.remote_address = remote_address_;
+  request.remote_port = remote_port_;
+  if (const auto problem = co_await reader_.read_header(request, first)) {
+    if (problem->status != 0) co_await refuse(*problem);
+    co_return false;
+  }
+  handling_ = true;
+  if (reader_.body_done()) watch();
+  Response response = co_await handle(request);
+  if (gone_) co_return false;
+  // The handler may have bent these to its own wishes.
+  co_await asio::this_coro::reset_cancellation_state();
+  co_await asio::this_coro::throw_if_cancelled(true);
+  const bool go_on = co_await respond(request, std::move(response));
+  handling_ = watching_ = false;
+  co_return go_on && !gone_ && co_await reader_.drain();
+}
+
+asio::awaitable<Response> HttpConnection::handle(Request& request) {
+  std::string thrown;
+  try {
+    co_return co_await context_->router.route(request);
+  } catch (const std::exception& e) {
+    thrown = e.what();
+  } catch (...) {
+    thrown = "something that is no exception";
+  }
+  log("a handler threw: " + thrown);
+  co_return ErrorResponse(500, "Internal server error");
+}
+
+asio::awaitable<bool> HttpConnection::respond(const Request& request, Response response) {
+  // Text is sent without a watch: the write tells, and a client may close the moment it has all of it.
+  if (std::holds_alternative<std::string>(response.body)) watching_ = false;
+  WriteTerms terms;
+  terms.head = request.method == "HEAD";
+  terms.http11 = reader_.http11();
+  terms.keep_alive = reader_.keep_alive() && reader_.rest_is_small() && !stopping_;
+  terms.idle_timeout = context_->options.write_timeout;
+  terms.log = [this](std::string_view text) { log(text); };
+  const WriteEnd end = co_await WriteResponse(*socket_, response, std::move(terms));
+  if (end == WriteEnd::kReset) socket_->abort();
+  if (end == WriteEnd::kBroken || end == WriteEnd::kReset) gone_ = true;
+  co_return end == WriteEnd::kKeep;
+}
+
+asio::awaitable<void> HttpConnection::refuse(HttpProblem problem) {
+  Response response = ErrorResponse(problem.status, problem.text);
+  WriteTerms terms;
+  terms.keep_alive = false;
+  terms.idle_timeout = context_->options.write_timeout;
+  const WriteEnd end = co_await WriteResponse(*socket_, response, std::move(terms));
+  if (end == WriteEnd::kClose) co_await linger();
+  gone_ = true;
+}
+
+asio::awaitable<void> HttpConnection::linger() {
+  lingering_ = true;
+  socket_->shutdown_send();
+  const auto deadline = TimedSocket::Clock::now() + context_->options.linger_timeout;
+  std::string waste(16uz * 1024, '\0');
+  // A client that keeps sending must not keep this going: every read has the same deadline, and a late one
+  // ends it.
+  while (TimedSocket::Clock::now() < deadline) {
+    if ((co_await socket_->read_some(asio::buffer(waste), deadline)).error) break;
+  }
+}
+
+void HttpConnection::watch() {
+  watching_ = true;
+  if (wait_stands_) return;
+  wait_stands_ = true;
+  socket_->when_readable([self = shared_from_this()] { self->on_readable(); });
+}
+
+void HttpConnection::on_readable() {
+  wait_stands_ = false;
+  if (!watching_) return;
+  switch (socket_->peek()) {
+    case TimedSocket::Peer::kSilent:
+      return watch();
+    case TimedSocket::Peer::kSending:
+      watching_ = false;
+      return;
+    case TimedSocket::Peer::kGone:
+      return cancel();
+  }
+}
+
+void HttpConnection::cancel() {
+  gone_ = true;
+  watching_ = false;
+  cancellation_.emit(asio::cancellation_type::terminal);
+  socket_->close();
+}
+
+void HttpConnection::finish(const std::exception_ptr& failure, const std::function<void()>& on_end) {
+  handling_ = watching_ = false;
+  on_end();  // before the client can see the end, so that it finds its place free when it comes again
+  socket_->close();
+  if (!failure || gone_ || stopping_) return;  // a cancelled coroutine ends by an exception, and that is well
+  try {
+    std::rethrow_exception(failure);
+  } catch (const std::exception& e) {
+    log(std::string("a connection failed: ") + e.what());
+  } catch (...) {
+    log("a connection failed");
+  }
+}
+
+void HttpConnection::log(std::string_view text) const {
+  if (context_->options.log && !gone_) context_->options.log(text);
+}
+
+}  // namespace codeapi
