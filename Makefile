@@ -1,7 +1,7 @@
 # The front door. Everything here is a short name for something in scripts/, bench/ or cmake.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run test bench lint format clean root-for-test root-for-bench
+.PHONY: help setup build run test test-cgroup2 bench lint format clean root-for-test root-for-bench
 # Steps print their progress in order, and each uses all cores itself.
 .NOTPARALLEL:
 
@@ -12,7 +12,7 @@ PYTHON := /usr/bin/python3
 help: ## show this
 	@echo 'codeapi: runs untrusted code in fresh, locked cells.'
 	@echo
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## install what is needed from Debian 12 (nothing to do: one line)
 	@scripts/setup.sh
@@ -27,6 +27,9 @@ test: root-for-test setup ## set up, build and run every test
 	@scripts/build.sh release
 	@ctest --test-dir build/release --output-on-failure --no-tests=error -j $(JOBS)
 	@$(PYTHON) -m pytest tests
+
+test-cgroup2: ## prove cgroup v2 on Debian's cloud kernel in an emulated guest (about a minute)
+	@scripts/test-cgroup2.sh
 
 bench: root-for-bench build ## measure; more: make bench ARGS='--write docs/benchmarks.md'
 	@$(PYTHON) bench/bench.py $(ARGS)

@@ -16,7 +16,6 @@
 #include <cstdio>
 #include <cstring>
 #include <fstream>
-#include <sstream>
 #include <string>
 #include <vector>
 
@@ -93,28 +92,21 @@ Finding UserNamespaces() {
   return {"user namespaces", State::kOk, limit + " at most", ""};
 }
 
-// Controllers named in the super options of cgroup mounts, and those of the unified tree.
+// As the jailer tries them.
 Finding Cgroups() {
-  std::ifstream mounts("/proc/self/mountinfo");
-  std::string v1;
-  bool v2 = false;
-  for (std::string line; std::getline(mounts, line);) {
-    if (line.find(" - cgroup2 ") != std::string::npos) v2 = true;
-    const std::size_t at = line.find(" - cgroup ");
-    if (at == std::string::npos) continue;
-    std::stringstream options(line.substr(line.rfind(' ') + 1));
-    for (std::string name; std::getline(options, name, ',');) {
-      if (name == "memory" || name == "pids" || name == "cpu" || name == "cpuacct") v1 += " " + name;
-    }
+  auto v2 = OpenCgroupV2();
+  if (v2) {
+    (*v2)->RemoveAll();
+    return {"cgroups", State::kOk, "v2: memory, pids, cpu", ""};
   }
-  auto tree = OpenCgroupV1();
-  if (tree) {
-    (*tree)->RemoveAll();
-    return {"cgroups", State::kOk, "v1:" + v1, ""};
+  auto v1 = OpenCgroupV1();
+  if (v1) {
+    (*v1)->RemoveAll();
+    return {"cgroups", State::kOk, "v1: memory, pids, cpuacct, cpu", ""};
   }
-  return {"cgroups", State::kMissing,
-          (v2 ? "v2 only, which this version cannot use: " : "") + tree.error().message,
-          "limits fall back to rlimits per process; mount the v1 memory, pids, cpu and cpuacct controllers"};
+  return {"cgroups", State::kMissing, v2.error().message + "; " + v1.error().message,
+          "limits fall back to rlimits per process; give this process a cgroup with the memory, pids and cpu "
+          "controllers (systemd: Delegate=yes; docker: --cgroupns=private)"};
 }
 
 Finding Seccomp() {

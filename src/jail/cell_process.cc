@@ -91,7 +91,7 @@ std::string CellStartFailure(int exit_status) {
   }
 }
 
-Result<CellProcess> StartCellInit(int init_fd, std::span<const int> join_fds) {
+Result<CellProcess> StartCellInit(int init_fd, std::span<const int> join_fds, int clone_into_fd) {
   auto control = MakeStream();
   if (!control) return std::unexpected(control.error());
   auto out = MakePipe();
@@ -104,6 +104,10 @@ Result<CellProcess> StartCellInit(int init_fd, std::span<const int> join_fds) {
   args.flags = CLONE_PIDFD | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS;
   args.pidfd = reinterpret_cast<std::uintptr_t>(&pidfd);
   args.exit_signal = SIGCHLD;
+  if (clone_into_fd >= 0) {
+    args.flags |= CLONE_INTO_CGROUP;
+    args.cgroup = static_cast<std::uint64_t>(clone_into_fd);
+  }
   const long pid = ::syscall(SYS_clone3, &args, sizeof args);
   if (pid < 0) return FailErrno("clone3");
   if (pid == 0) ExecInit(init_fd, join_fds, control->theirs.get(), out->theirs.get(), err->theirs.get());

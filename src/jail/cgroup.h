@@ -1,5 +1,7 @@
-// Control groups behind one interface: version 1 hierarchies, or nothing.
+// Control groups behind one interface: version 2, version 1, or nothing.
 #pragma once
+
+#include <sys/epoll.h>
 
 #include <cstdint>
 #include <memory>
@@ -39,11 +41,14 @@ class CellCgroup {
   virtual std::span<const int> join_fds() const = 0;
   /// Closes them, once the process has been started.
   virtual void CloseJoinFds() = 0;
+  /// A descriptor for clone3's CLONE_INTO_CGROUP, which version 2 has for the same purpose; -1 without one.
+  virtual int clone_into_fd() const { return -1; }
   /// May be called again; only what differs is written.
   virtual Result<void> SetLimits(const CgroupLimits& limits) = 0;
   virtual CgroupUsage Usage() const = 0;
-  /// Becomes readable when the group runs out of memory; -1 when the kernel cannot tell.
+  /// Tells by oom_epoll_events() when the group may have run out of memory; -1 when the kernel cannot tell.
   virtual int oom_fd() const = 0;
+  virtual std::uint32_t oom_epoll_events() const { return EPOLLIN; }
   /// Takes the event off oom_fd().
   virtual void DrainOomEvent() {}
   /// False while a process is still dying in it.
@@ -56,7 +61,7 @@ class CgroupTree {
  public:
   virtual ~CgroupTree() = default;
   virtual Result<std::unique_ptr<CellCgroup>> Create(const std::string& name) = 0;
-  virtual const char* version() const = 0;  ///< "v1", "none"
+  virtual const char* version() const = 0;  ///< "v2", "v1", "none"
   virtual bool limits_memory() const = 0;
   /// Removes what this process made; cells must be gone.
   virtual void RemoveAll() = 0;
@@ -66,6 +71,10 @@ class CgroupTree {
 /// and cpu hierarchies. Groups that dead processes of ours left are swept. kUnavailable, with what is
 /// missing, when a needed controller is not mounted or not writable.
 Result<std::unique_ptr<CgroupTree>> OpenCgroupV1();
+
+/// The version 2 tree: a group `codeapi.<pid>` beneath the caller's own, or at the top where the caller's own
+/// cannot hand down controllers. kUnavailable as above.
+Result<std::unique_ptr<CgroupTree>> OpenCgroupV2();
 
 /// No cgroups: nothing is limited or counted here, and rlimits have to do.
 std::unique_ptr<CgroupTree> NoCgroups();

@@ -1,18 +1,16 @@
-#include <dirent.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
-#include <charconv>
 #include <fstream>
 #include <map>
 #include <sstream>
 #include <vector>
 
 #include "jail/cgroup.h"
+#include "jail/cgroup_files.h"
 
 namespace codeapi {
 namespace {
@@ -21,33 +19,6 @@ enum Controller : std::size_t { kMemory, kPids, kCpuacct, kCpu, kControllers };
 constexpr std::array<const char*, kControllers> kNames = {"memory", "pids", "cpuacct", "cpu"};
 // CFS bandwidth period: the kernel's default.
 constexpr std::uint64_t kCpuPeriodUs = 100'000;
-
-Result<void> WriteAt(int dir, const char* file, const std::string& value) {
-  UniqueFd fd(::openat(dir, file, O_WRONLY | O_CLOEXEC));
-  if (!fd) return FailErrno(std::string("open cgroup file ") + file);
-  if (::write(fd.get(), value.data(), value.size()) != static_cast<ssize_t>(value.size())) {
-    return FailErrno(std::string("write cgroup file ") + file);
-  }
-  return {};
-}
-
-std::string ReadAt(int dir, const char* file) {
-  UniqueFd fd(::openat(dir, file, O_RDONLY | O_CLOEXEC));
-  std::array<char, 4096> buffer;
-  const ssize_t n = fd ? ::read(fd.get(), buffer.data(), buffer.size()) : -1;
-  return n > 0 ? std::string(buffer.data(), static_cast<std::size_t>(n)) : std::string();
-}
-
-std::uint64_t NumberIn(std::string_view text) {
-  std::uint64_t value = 0;
-  std::from_chars(text.data(), text.data() + text.size(), value);
-  return value;
-}
-
-std::uint64_t FieldIn(std::string_view text, std::string_view name) {
-  const std::size_t at = text.find(name);
-  return at == std::string_view::npos ? 0 : NumberIn(text.substr(at + name.size()));
-}
 
 struct Location {
   std::string mount_point;
@@ -120,21 +91,21 @@ class V1Cell final : public CellCgroup {
     }
     if (limits.processes != limits_.processes) {
       const std::string value = limits.processes == 0 ? "max" : std::to_string(limits.processes);
-      if (auto set = WriteAt(dirs_[kPids].get(), "pids.max", value); !set) return set;
+      if (auto set = WriteCgroupFile(dirs_[kPids].get(), "pids.max", value); !set) return set;
     }
     if (limits.cpu_hundredths != limits_.cpu_hundredths) {
       const std::string quota =
           limits.cpu_hundredths == 0 ? "-1" : std::to_string(limits.cpu_hundredths * kCpuPeriodUs / 100);
-      if (auto set = WriteAt(dirs_[kCpu].get(), "cpu.cfs_quota_us", quota); !set) return set;
+      if (auto set = WriteCgroupFile(dirs_[kCpu].get(), "cpu.cfs_quota_us", quota); !set) return set;
     }
     limits_ = limits;
     return {};
   }
 
   CgroupUsage Usage() const override {
-    return {NumberIn(ReadAt(dirs_[kCpuacct].get(), "cpuacct.usage")) / 1000,
-            NumberIn(ReadAt(dirs_[kMemory].get(), "memory.max_usage_in_bytes")),
-            FieldIn(ReadAt(dirs_[kMemory].get(), "memory.oom_control"), "oom_kill ")};
+    return {NumberIn(ReadCgroupFile(dirs_[kCpuacct].get(), "cpuacct.usage")) / 1000,
+            NumberIn(ReadCgroupFile(dirs_[kMemory].get(), "memory.max_usage_in_bytes")),
+            FieldIn(ReadCgroupFile(dirs_[kMemory].get(), "memory.oom_control"), "oom_kill ")};
   }
 
   int oom_fd() const override { return oom_event_.get(); }
@@ -164,10 +135,10 @@ class V1Cell final : public CellCgroup {
     const bool has_swap_limit = ::faccessat(dir, "memory.memsw.limit_in_bytes", F_OK, 0) == 0;
     const bool raising = bytes == 0 || (limits_.memory_bytes != 0 && bytes > limits_.memory_bytes);
     if (has_swap_limit && raising) {
-      if (auto set = WriteAt(dir, "memory.memsw.limit_in_bytes", value); !set) return set;
+      if (auto set = WriteCgroupFile(dir, "memory.memsw.limit_in_bytes", value); !set) return set;
     }
-    if (auto set = WriteAt(dir, "memory.limit_in_bytes", value); !set) return set;
-    if (has_swap_limit && !raising) return WriteAt(dir, "memory.memsw.limit_in_bytes", value);
+    if (auto set = WriteCgroupFile(dir, "memory.limit_in_bytes", value); !set) return set;
+    if (has_swap_limit && !raising) return WriteCgroupFile(dir, "memory.memsw.limit_in_bytes", value);
     return {};
   }
 
@@ -175,8 +146,8 @@ class V1Cell final : public CellCgroup {
     oom_event_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     oom_control_.reset(::openat(dirs_[kMemory].get(), "memory.oom_control", O_RDONLY | O_CLOEXEC));
     if (!oom_event_ || !oom_control_) return FailErrno("watch memory.oom_control");
-    return WriteAt(dirs_[kMemory].get(), "cgroup.event_control",
-                   std::to_string(oom_event_.get()) + " " + std::to_string(oom_control_.get()));
+    return WriteCgroupFile(dirs_[kMemory].get(), "cgroup.event_control",
+                           std::to_string(oom_event_.get()) + " " + std::to_string(oom_control_.get()));
   }
 
   std::string name_;
@@ -199,7 +170,7 @@ class V1Tree final : public CgroupTree {
       const std::string path = it->second.mount_point + it->second.path;
       parents_[i].reset(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
       if (!parents_[i]) return FailErrno("open " + path, errno, ErrorCode::kUnavailable);
-      Sweep(parents_[i].get());
+      SweepDeadGroups(parents_[i].get());
       if (::mkdirat(parents_[i].get(), name_.c_str(), 0755) != 0 && errno != EEXIST) {
         return FailErrno("make a cgroup in " + path, errno, ErrorCode::kUnavailable);
       }
@@ -222,40 +193,11 @@ class V1Tree final : public CgroupTree {
   bool limits_memory() const override { return true; }
 
   void RemoveAll() override {
-    for (std::size_t i = 0; i < kControllers; ++i) RemoveTree(parents_[i].get(), name_);
+    for (std::size_t i = 0; i < kControllers; ++i) RemoveGroupTree(parents_[i].get(), name_);
   }
 
  private:
-  static void RemoveTree(int parent, const std::string& name) {
-    UniqueFd dir(::openat(parent, name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (!dir) return;
-    for (const std::string& child : Children(dir.get())) ::unlinkat(dir.get(), child.c_str(), AT_REMOVEDIR);
-    ::unlinkat(parent, name.c_str(), AT_REMOVEDIR);
-  }
-
-  static std::vector<std::string> Children(int dir_fd) {
-    std::vector<std::string> names;
-    const int copy = ::openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR* dir = copy < 0 ? nullptr : ::fdopendir(copy);
-    if (dir == nullptr) return names;
-    while (const dirent* entry = ::readdir(dir)) {
-      if (entry->d_type == DT_DIR && entry->d_name[0] != '.') names.emplace_back(entry->d_name);
-    }
-    ::closedir(dir);
-    return names;
-  }
-
-  // A jailer that was killed could not tidy up. Its process id is in the name; an id that is in use again is
-  // left to the next start.
-  static void Sweep(int parent) {
-    for (const std::string& name : Children(parent)) {
-      if (!name.starts_with("codeapi.")) continue;
-      const auto pid = static_cast<pid_t>(NumberIn(name.substr(8)));
-      if (pid > 0 && ::kill(pid, 0) != 0 && errno == ESRCH) RemoveTree(parent, name);
-    }
-  }
-
-  std::string name_ = "codeapi." + std::to_string(::getpid());
+  std::string name_ = OwnGroupName();
   std::array<UniqueFd, kControllers> parents_, dirs_;
 };
 

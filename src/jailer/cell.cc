@@ -24,6 +24,15 @@ constexpr auto kSetupDeadline = std::chrono::seconds(15);
 constexpr auto kRemoveRetry = std::chrono::milliseconds(5);
 // CPU time is checked no more often than this, however little is left.
 constexpr std::uint64_t kMinCpuCheckUs = 5'000;
+constexpr std::size_t kMaxFailureText = 256;
+
+// Whether a summary can be about a run of `files` files and fits into a frame to the worker.
+bool IsPlausible(const HarvestSummary& summary, std::uint32_t files) {
+  return summary.unchanged.size() + summary.deleted.size() <= files &&
+         std::ranges::all_of(summary.skipped, [](const std::string& name) {
+           return name.size() <= HarvestSummary::kMaxSkippedName && IsUtf8(name);
+         });
+}
 
 }  // namespace
 
@@ -50,7 +59,8 @@ void Cell::SetUp(const CellSetup& setup) {
   loop_.Add(process_.control.get(), EPOLLIN, [this](std::uint32_t events) { OnControl(events); });
   loop_.Add(process_.out.get(), 0, [this](std::uint32_t) { OnOutput(false); });
   loop_.Add(process_.err.get(), 0, [this](std::uint32_t) { OnOutput(true); });
-  if (cgroup_->oom_fd() >= 0) loop_.Add(cgroup_->oom_fd(), EPOLLIN, [this](std::uint32_t) { OnOom(); });
+  if (cgroup_->oom_fd() >= 0)
+    loop_.Add(cgroup_->oom_fd(), cgroup_->oom_epoll_events(), [this](std::uint32_t) { OnOom(); });
   deadline_ = loop_.At(Clock::now() + kSetupDeadline, [this] { BrokenInit("set-up took too long"); });
   Send(CellMessage::kSetup, setup.Encode());
 }
@@ -246,7 +256,9 @@ void Cell::OnMessage(CellMessage type, std::string_view payload) {
   if (type == CellMessage::kFailed) {
     const auto failure = CellFailure::Decode(payload);
     if (!failure) return BrokenInit("bad failure message");
-    const std::string why = failure->step + ": " + std::strerror(failure->error);
+    // It goes into a frame to the worker: short, and text.
+    const std::string why =
+        ToUtf8Lossy(failure->step.substr(0, kMaxFailureText)) + ": " + std::strerror(failure->error);
     if (!job_open_) return BrokenInit(why);
     if (!failure->input) return Fail("sandbox_setup_failed", why);
     const bool full = failure->error == ENOSPC || failure->error == EDQUOT || failure->error == EFBIG;
@@ -295,7 +307,9 @@ void Cell::OnMessage(CellMessage type, std::string_view payload) {
     }
     case CellMessage::kSummary:
       summary_ = HarvestSummary::Decode(payload);
-      if (!summary_ || in_output_) return BrokenInit("bad summary");
+      if (!summary_ || in_output_ || !IsPlausible(*summary_, request_.files)) {
+        return BrokenInit("bad summary");
+      }
       return MaybeFinish();
     default:
       return BrokenInit("unexpected message");

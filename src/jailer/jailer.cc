@@ -57,20 +57,25 @@ bool Jailer::SendAll(std::string_view bytes) {
 }
 
 Result<void> Jailer::OpenCgroups(const std::string& mode, JailerInfo& info) {
-  if (mode == "auto" || mode == "v1") {
-    auto tree = OpenCgroupV1();
+  std::string why;
+  const auto attempt = [&](const char* version, Result<std::unique_ptr<CgroupTree>> (*open)()) {
+    if (cgroups_ || (mode != "auto" && mode != version)) return;
+    auto tree = open();
     if (tree) {
       cgroups_ = std::move(*tree);
-    } else if (mode == "v1") {
-      return std::unexpected(tree.error());
     } else {
-      info.warnings.push_back("no cgroup limits, resource limits per process have to do: " +
-                              tree.error().message);
+      why += (why.empty() ? "" : "; ") + tree.error().message;
     }
-  } else if (mode != "none") {
-    return codeapi::Fail(ErrorCode::kSetupFailed, "cgroup mode " + mode + " is not supported");
+  };
+  attempt("v2", OpenCgroupV2);
+  attempt("v1", OpenCgroupV1);
+  if (!cgroups_ && mode != "auto" && mode != "none") return codeapi::Fail(ErrorCode::kSetupFailed, why);
+  if (!cgroups_) {
+    cgroups_ = NoCgroups();
+    if (!why.empty()) {
+      info.warnings.push_back("no cgroup limits, resource limits per process have to do: " + why);
+    }
   }
-  if (!cgroups_) cgroups_ = NoCgroups();
   info.cgroup = cgroups_->version();
   info.limits_memory = cgroups_->limits_memory();
   return {};
@@ -199,7 +204,8 @@ void Jailer::OnFileFrame(Frame frame) {
   const auto it = waiting_.find(frame.job);
   if (it == waiting_.end()) return;  // the job is over; what is still under way for it is dropped
   WaitingRun& run = it->second;
-  run.bytes += static_cast<std::uint32_t>(frame.payload.size());
+  // Empty frames cost memory too.
+  run.bytes += static_cast<std::uint32_t>(frame.payload.size() + sizeof(Frame));
   if (run.bytes > kInitialCredit + kMaxControlPayload)
     return ShutDown();  // far beyond the credit: not our worker
   run.frames.push_back(std::move(frame));
@@ -275,7 +281,7 @@ bool Jailer::SpawnCell(std::string& why) {
     return false;
   }
   const auto grouped = EventLoop::Clock::now();
-  auto process = StartCellInit(init_.get(), (*cgroup)->join_fds());
+  auto process = StartCellInit(init_.get(), (*cgroup)->join_fds(), (*cgroup)->clone_into_fd());
   if (!process) {
     why = process.error().message;
     (*cgroup)->Remove();

@@ -23,7 +23,7 @@ struct JailerSettings {
   std::uint32_t cpu_hundredths = 0;  ///< 0: all CPUs
   std::uint64_t workspace_bytes = 512ull << 20;
   std::uint64_t workspace_inodes = 20'000;
-  std::string cgroup = "auto";  ///< auto, v1, none
+  std::string cgroup = "auto";  ///< auto, v2, v1, none
   HarvestRules rules;
 
   std::string Encode() const;
@@ -32,7 +32,7 @@ struct JailerSettings {
 
 /// Jailer's hello: what it found.
 struct JailerInfo {
-  std::string cgroup;  ///< v1, none
+  std::string cgroup;  ///< v2, v1, none
   bool limits_memory = false;
   std::vector<std::string> runtimes;  ///< ids whose interpreter exists in the root
   std::vector<std::string> warnings;  ///< what this host cannot isolate or limit
