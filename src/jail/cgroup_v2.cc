@@ -181,7 +181,7 @@ class V2Tree final : public CgroupTree {
     std::stringstream pids(ReadCgroupFile(parent_.get(), "cgroup.procs"));
     for (std::string pid; leaf && pids >> pid;) {
       // One that has ended meanwhile needs no move; one that cannot be moved makes the next attempt fail.
-      static_cast<void>(WriteCgroupFile(leaf.get(), "cgroup.procs", pid));
+      if (auto moved = WriteCgroupFile(leaf.get(), "cgroup.procs", pid); !moved) continue;
     }
     return static_cast<bool>(leaf);
   }

@@ -30,7 +30,7 @@ namespace {
 
 std::uint64_t NowMicros() {
   timespec t{};
-  ::clock_gettime(CLOCK_MONOTONIC, &t);
+  static_cast<void>(::clock_gettime(CLOCK_MONOTONIC, &t));  // cannot fail with these arguments
   return static_cast<std::uint64_t>(t.tv_sec) * 1'000'000 + static_cast<std::uint64_t>(t.tv_nsec) / 1000;
 }
 
@@ -60,7 +60,7 @@ class CellInit {
   bool Start();
   bool ReportStart(int report_fd);
   bool Supervise();
-  bool ReapAll();
+  void ReapAll();
   bool Finish();
   bool SendFile(const HarvestedFile& file);
 
@@ -184,6 +184,7 @@ struct ProgramStart {
 
 std::vector<char*> Pointers(std::vector<std::string>& strings) {
   std::vector<char*> out;
+  out.reserve(strings.size() + 1);
   for (std::string& s : strings) out.push_back(s.data());
   out.push_back(nullptr);
   return out;
@@ -277,14 +278,14 @@ bool CellInit::ReportStart(int report_fd) {
   return false;
 }
 
-// Reaps what has ended. False when nothing is left to reap.
-bool CellInit::ReapAll() {
+// Reaps what has ended.
+void CellInit::ReapAll() {
   while (true) {
     int status = 0;
     rusage usage{};
     const pid_t pid = ::wait4(-1, &status, WNOHANG, &usage);
-    if (pid == 0) return true;
-    if (pid < 0) return errno == EINTR ? true : false;
+    if (pid < 0 && errno == EINTR) continue;
+    if (pid <= 0) return;
     exit_.cpu_us += Micros(usage.ru_utime) + Micros(usage.ru_stime);
     if (pid == main_pid_) {
       exit_.wait_status = static_cast<std::uint32_t>(status);

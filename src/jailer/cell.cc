@@ -55,12 +55,18 @@ Cell::~Cell() {
 }
 
 void Cell::SetUp(const CellSetup& setup) {
-  loop_.Add(process_.pidfd.get(), EPOLLIN, [this](std::uint32_t) { OnInitEnded(); });
-  loop_.Add(process_.control.get(), EPOLLIN, [this](std::uint32_t events) { OnControl(events); });
-  loop_.Add(process_.out.get(), 0, [this](std::uint32_t) { OnOutput(false); });
-  loop_.Add(process_.err.get(), 0, [this](std::uint32_t) { OnOutput(true); });
-  if (cgroup_->oom_fd() >= 0)
-    loop_.Add(cgroup_->oom_fd(), cgroup_->oom_epoll_events(), [this](std::uint32_t) { OnOom(); });
+  bool watched = true;
+  const auto watch = [&](int fd, std::uint32_t events, std::function<void(std::uint32_t)> callback) {
+    if (!loop_.Add(fd, events, std::move(callback))) watched = false;
+  };
+  watch(process_.pidfd.get(), EPOLLIN, [this](std::uint32_t) { OnInitEnded(); });
+  watch(process_.control.get(), EPOLLIN, [this](std::uint32_t events) { OnControl(events); });
+  watch(process_.out.get(), 0, [this](std::uint32_t) { OnOutput(false); });
+  watch(process_.err.get(), 0, [this](std::uint32_t) { OnOutput(true); });
+  if (cgroup_->oom_fd() >= 0) {
+    watch(cgroup_->oom_fd(), cgroup_->oom_epoll_events(), [this](std::uint32_t) { OnOom(); });
+  }
+  if (!watched) return BrokenInit("its descriptors cannot be watched");
   deadline_ = loop_.At(Clock::now() + kSetupDeadline, [this] { BrokenInit("set-up took too long"); });
   Send(CellMessage::kSetup, setup.Encode());
 }
@@ -111,7 +117,8 @@ void Cell::Feed(FrameType type, std::string_view payload) {
       return Send(CellMessage::kFileData, payload);
     case FrameType::kFileEnd:
       Send(CellMessage::kFileEnd, {});
-      if (files_left_ > 0 && --files_left_ == 0) Go();
+      if (files_left_ > 0) --files_left_;
+      if (files_left_ == 0) Go();
       return;
     default:
       return;

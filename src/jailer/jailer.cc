@@ -130,7 +130,7 @@ int Jailer::Run() {
 
   cells_.resize(settings_.max_cells);
   ::fcntl(stream_.get(), F_SETFL, O_NONBLOCK);
-  loop_.Add(stream_.get(), EPOLLIN, [this](std::uint32_t events) { OnWorker(events); });
+  if (!loop_.Add(stream_.get(), EPOLLIN, [this](std::uint32_t events) { OnWorker(events); })) return 1;
   RefillIn({});
   loop_.Run();
   cgroups_->RemoveAll();
