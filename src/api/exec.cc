@@ -22,8 +22,9 @@ Response SubmitFailed(const ApiContext& api, const std::string& id, const Error&
                 {{"execution", id}, {"error", ErrorCodeName(error.code)}, {"detail", error.message}});
   switch (error.code) {
     case ErrorCode::kUnavailable:
-      return error.message == "queue_full" ? RetryLater("queue_full")
-                                           : RetryLater("Service is shutting down");
+      return RetryLater(error.message == "queue_full"      ? "queue_full"
+                        : error.message == "shutting down" ? "Service is shutting down"
+                                                           : "Service is temporarily unavailable");
     case ErrorCode::kDeadline:
       return NamedError(504, "execution_timeout", "Execution timed out");
     default:

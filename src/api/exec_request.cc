@@ -48,6 +48,10 @@ Result<std::string> RequiredString(const json::object& in, const char* name) {
   return std::string(value->as_string());
 }
 
+bool IsControl(char c) {
+  return static_cast<unsigned char>(c) < 0x20;
+}
+
 Result<std::vector<std::string>> Arguments(const json::object& in) {
   std::vector<std::string> out;
   const json::value* value = Member(in, "args");
@@ -58,7 +62,8 @@ Result<std::vector<std::string>> Arguments(const json::object& in) {
     if (!item.is_string()) return Bad("args must be an array of strings");
     const json::string& text = item.as_string();
     if (text.find('\0') != json::string::npos) return Bad("args must not contain NUL characters");
-    total += text.size() + 1;
+    // On their way to the cell they are JSON, where a control character takes six bytes.
+    total += text.size() + 1 + 5 * static_cast<std::size_t>(std::ranges::count_if(text, IsControl));
     if (text.size() > kMaxArgument || total > kMaxArguments || out.size() >= kMaxArgumentCount) {
       return Bad("args are too long");
     }
@@ -80,9 +85,11 @@ Result<std::uint64_t> WallTime(const json::object& in, const Settings& settings)
   return std::max<std::uint64_t>(static_cast<std::uint64_t>(ms), 1);
 }
 
+// The member, `fallback` without one, and an empty text, which nothing allows, for one that is not a string.
 std::string StringOr(const json::object& in, std::string_view name, std::string fallback) {
   const json::value* value = Member(in, name);
-  return value != nullptr && value->is_string() ? std::string(value->as_string()) : std::move(fallback);
+  if (value == nullptr) return fallback;
+  return value->is_string() ? std::string(value->as_string()) : std::string();
 }
 
 // One element of `files`. Older clients say session_id for storage_session_id and give neither kind nor
@@ -155,7 +162,8 @@ Result<ExecRequest> ParseExecRequest(std::string_view body, const Settings& sett
   if (!code) return std::unexpected(code.error());
   execution.code = std::move(*code);
   const Runtime* runtime = FindRuntime(*language);
-  if (runtime == nullptr) return Bad("Unsupported language: " + language->substr(0, 64));
+  if (runtime == nullptr)
+    return Bad("Unsupported language: " + std::string(TrimPartialCharacter(language->substr(0, 64))));
   execution.runtime = runtime->id;
   auto args = Arguments(*in);
   if (!args) return std::unexpected(args.error());

@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <linux/landlock.h>
 #include <linux/openat2.h>
 #include <linux/seccomp.h>
 #include <sys/stat.h>
@@ -27,6 +26,7 @@
 #include "base/text.h"
 #include "base/unique_fd.h"
 #include "jail/cgroup.h"
+#include "jail/landlock.h"
 #include "runtime/runtime.h"
 #include "worker/health.h"
 
@@ -117,11 +117,10 @@ Finding Seccomp() {
 }
 
 Finding Landlock() {
-  const long version =
-      ::syscall(SYS_landlock_create_ruleset, nullptr, std::size_t{0}, LANDLOCK_CREATE_RULESET_VERSION);
-  if (version > 0) return {"landlock", State::kOk, fmt::format("ABI {}", version), ""};
-  return {"landlock", State::kMissing, std::strerror(errno),
-          "optional: boot with lsm=landlock,… where the kernel has it"};
+  const int abi = LandlockAbi();
+  if (abi > 0) return {"landlock", State::kOk, fmt::format("ABI {}", abi), ""};
+  return {"landlock", State::kMissing, "not in this kernel, or not switched on",
+          "optional, one layer more: boot with landlock in lsm=, where the kernel has it"};
 }
 
 Finding Kvm() {

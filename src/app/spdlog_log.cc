@@ -8,6 +8,8 @@
 
 #include <boost/json.hpp>
 
+#include "base/text.h"
+
 namespace codeapi {
 namespace {
 
@@ -47,8 +49,7 @@ spdlog::level::level_enum ToSpdlog(Severity severity) {
 
 json::value ToJson(const LogValue& value) {
   if (const auto* number = std::get_if<std::int64_t>(&value)) return *number;
-  const auto text = std::get<std::string_view>(value);
-  return json::string(text.data(), text.size());
+  return json::string(ToUtf8Lossy(std::get<std::string_view>(value)));
 }
 
 class StderrLog final : public Log {

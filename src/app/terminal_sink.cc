@@ -30,6 +30,17 @@ Result<void> WriteAll(int fd, std::string_view bytes) {
   return {};
 }
 
+TerminalSink::~TerminalSink() {
+  Drop();
+}
+
+// Leaves nothing of a file that did not become whole.
+void TerminalSink::Drop() {
+  file_.reset();
+  if (!temporary_.empty()) ::unlinkat(parent_.get(), temporary_.c_str(), 0);
+  temporary_.clear();
+}
+
 asio::awaitable<Result<void>> TerminalSink::Stdout(std::string_view bytes) {
   co_return WriteAll(STDOUT_FILENO, bytes);
 }
@@ -44,18 +55,18 @@ Result<void> TerminalSink::Open(const std::string& name) {
   auto parent = out_.MakeParents(name, ::geteuid(), ::getegid());
   if (!parent) return FailErrno("make its directory", parent.error());
   parent_ = std::move(*parent);
-  temporary_ = ".codeapi-" + NewId();
-  auto file = BeneathDir::OpenIn(parent_.get(), temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL, 0644);
+  const std::string temporary = ".codeapi-" + NewId();
+  auto file = BeneathDir::OpenIn(parent_.get(), temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL, 0644);
   if (!file) return FailErrno("create it", file.error());
   file_ = std::move(*file);
+  temporary_ = temporary;
   return {};
 }
 
 asio::awaitable<Result<void>> TerminalSink::FileBegin(const RunOutput& output) {
+  Drop();
   name_ = output.name;
-  temporary_.clear();
   if (auto opened = Open(name_); !opened) {
-    temporary_.clear();
     std::fprintf(stderr, "codeapi: %s/%s not written: %s\n", out_name_.c_str(), ToUtf8Lossy(name_).c_str(),
                  opened.error().message.c_str());
   }
@@ -72,11 +83,12 @@ asio::awaitable<Result<void>> TerminalSink::FileEnd(bool complete) {
   file_.reset();
   if (complete &&
       ::renameat(parent_.get(), temporary_.c_str(), parent_.get(), BaseName(name_).c_str()) == 0) {
+    temporary_.clear();
     co_return Result<void>();
   }
   std::fprintf(stderr, "codeapi: %s/%s not written: %s\n", out_name_.c_str(), name_.c_str(),
                complete ? std::strerror(errno) : "the cell could not deliver it");
-  ::unlinkat(parent_.get(), temporary_.c_str(), 0);
+  Drop();
   co_return Result<void>();
 }
 

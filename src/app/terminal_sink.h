@@ -15,6 +15,9 @@ class TerminalSink final : public RunSink {
  public:
   /// `out` is the directory for output files; names are taken from the program and opened beneath it only.
   TerminalSink(UniqueFd out, std::string out_name) : out_(std::move(out)), out_name_(std::move(out_name)) {}
+  ~TerminalSink() override;
+  TerminalSink(const TerminalSink&) = delete;
+  TerminalSink& operator=(const TerminalSink&) = delete;
 
   boost::asio::awaitable<Result<void>> Stdout(std::string_view bytes) override;
   boost::asio::awaitable<Result<void>> Stderr(std::string_view bytes) override;
@@ -24,10 +27,11 @@ class TerminalSink final : public RunSink {
 
  private:
   Result<void> Open(const std::string& name);
+  void Drop();
 
   BeneathDir out_;
   std::string out_name_;
-  std::string name_, temporary_;  // of the file being written; no temporary: it is dropped
+  std::string name_, temporary_;  // of the file being written; no temporary: there is none
   UniqueFd parent_, file_;
 };
 

@@ -8,6 +8,11 @@
 #include <cerrno>
 
 namespace codeapi {
+namespace {
+
+constexpr int kTriesAfterRace = 128;
+
+}  // namespace
 
 std::expected<UniqueFd, int> BeneathDir::OpenIn(int dir_fd, const char* path, int flags, unsigned mode) {
   open_how how{};
@@ -15,11 +20,13 @@ std::expected<UniqueFd, int> BeneathDir::OpenIn(int dir_fd, const char* path, in
                                          ((flags & O_PATH) ? 0 : O_NONBLOCK | O_NOCTTY));
   how.mode = mode;
   how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
-  while (true) {
+  for (int again = 0;;) {
     const long fd = ::syscall(SYS_openat2, dir_fd, path, &how, sizeof how);
     if (fd >= 0) return UniqueFd(static_cast<int>(fd));
-    // EAGAIN: a rename raced with the walk and the kernel could not tell whether the path stayed beneath.
-    if (errno != EINTR && errno != EAGAIN) return std::unexpected(errno);
+    if (errno == EINTR) continue;
+    // EAGAIN: a rename raced with the walk and the kernel could not tell whether the path stayed beneath. Or
+    // somebody holds a lease on the file, and that lasts.
+    if (errno != EAGAIN || ++again == kTriesAfterRace) return std::unexpected(errno);
   }
 }
 

@@ -24,8 +24,9 @@ class BeneathDir {
   explicit BeneathDir(UniqueFd dir) : dir_(std::move(dir)) {}
 
   /// Opens `path` relative to the directory. O_CLOEXEC, O_NOFOLLOW, O_NONBLOCK and O_NOCTTY are always added,
-  /// so that a fifo or a device cannot hold the caller up. ELOOP for any symlink on the way, EXDEV for a way
-  /// out.
+  /// so that a fifo, a device or a lease cannot hold the caller up. ELOOP for any symlink on the way
+  /// (ENOTDIR for one at its end where a directory is asked for), EXDEV for a way out, EAGAIN for a file
+  /// under lease or renames that do not end.
   std::expected<UniqueFd, int> Open(const std::string& path, int flags, unsigned mode = 0) const;
 
   /// As Open, for an entry of the directory that `dir_fd` (opened through this class) names.

@@ -118,9 +118,10 @@ enum SkipReason : std::uint32_t {
 /// What else the walk found.
 struct HarvestSummary {
   static constexpr std::size_t kMaxSkippedNames = 20;
-  std::vector<std::uint32_t> unchanged;  ///< inputs that are as they were
-  std::vector<std::uint32_t> deleted;    ///< inputs that are gone
-  std::uint32_t skip_reasons = 0;        ///< SkipReason bits
+  static constexpr std::size_t kMaxSkippedName = 512;  ///< bytes
+  std::vector<std::uint32_t> unchanged;                ///< inputs that are as they were
+  std::vector<std::uint32_t> deleted;                  ///< inputs that are gone
+  std::uint32_t skip_reasons = 0;                      ///< SkipReason bits
   std::uint32_t skipped_count = 0;
   std::vector<std::string> skipped;  ///< the first few names, UTF-8
 

@@ -46,7 +46,10 @@ struct Workspace::Walker {
     out.summary.skip_reasons |= reason;
     ++out.summary.skipped_count;
     if (out.summary.skipped.size() < HarvestSummary::kMaxSkippedNames) {
-      out.summary.skipped.push_back(ToUtf8Lossy(path).substr(0, 512));
+      // The names go into JSON, so the cut may not leave half a character.
+      const std::string name = ToUtf8Lossy(path);
+      out.summary.skipped.emplace_back(
+          TrimPartialCharacter(std::string_view(name).substr(0, HarvestSummary::kMaxSkippedName)));
     }
   }
 

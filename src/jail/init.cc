@@ -22,6 +22,7 @@
 
 #include "jail/cell_mounts.h"
 #include "jail/init_channel.h"
+#include "jail/landlock.h"
 #include "jail/lockdown.h"
 #include "jail/workspace.h"
 
@@ -60,7 +61,7 @@ class CellInit {
   bool Start();
   bool ReportStart(int report_fd);
   bool Supervise();
-  void ReapAll();
+  bool ReapSome();
   bool Finish();
   bool SendFile(const HarvestedFile& file);
 
@@ -69,7 +70,7 @@ class CellInit {
   CellBegin begin_;
   CellFilesystem files_;
   std::unique_ptr<Workspace> workspace_;
-  UniqueFd signal_fd_, null_;
+  UniqueFd signal_fd_, null_, landlock_;
   pid_t main_pid_ = -1;
   bool main_ended_ = false;
   std::uint64_t started_us_ = 0;
@@ -123,6 +124,12 @@ bool CellInit::SetUp(const CellSetup& setup) {
     channel_.SendFailure("own the output pipes", errno);
     return false;
   }
+  auto landlock = MakeLandlockRuleset();
+  if (!landlock) {
+    channel_.SendFailure(landlock.error().message, 0);
+    return false;
+  }
+  landlock_ = std::move(*landlock);
   if (!step(SetupStep::kPrivileges, DropPrivileges())) return false;
   workspace_ = std::make_unique<Workspace>(UniqueFd(::fcntl(files_.workspace.get(), F_DUPFD_CLOEXEC, 8)),
                                            setup.uid, setup.gid);
@@ -219,6 +226,7 @@ void CellInit::Prepare(ProgramStart& start) {
   spec.limits = start.limits.data();
   spec.limit_count = start.limits.size();
   spec.working_directory = kWorkspacePath;
+  spec.landlock_fd = landlock_.get();
   spec.allow = Program(setup_.filter_allow);
   spec.deny = Program(setup_.filter_deny);
 }
@@ -278,14 +286,16 @@ bool CellInit::ReportStart(int report_fd) {
   return false;
 }
 
-// Reaps what has ended.
-void CellInit::ReapAll() {
-  while (true) {
+// Reaps what has ended, but not without bound: processes that fork and exit all the time would keep this busy
+// for ever (attack 2). True when there may be more.
+bool CellInit::ReapSome() {
+  constexpr int kAtOnce = 64;
+  for (int i = 0; i < kAtOnce && !main_ended_; ++i) {
     int status = 0;
     rusage usage{};
     const pid_t pid = ::wait4(-1, &status, WNOHANG, &usage);
     if (pid < 0 && errno == EINTR) continue;
-    if (pid <= 0) return;
+    if (pid <= 0) return false;
     exit_.cpu_us += Micros(usage.ru_utime) + Micros(usage.ru_stime);
     if (pid == main_pid_) {
       exit_.wait_status = static_cast<std::uint32_t>(status);
@@ -293,6 +303,7 @@ void CellInit::ReapAll() {
       main_ended_ = true;
     }
   }
+  return true;
 }
 
 // Everything in the PID namespace but this process, stopped or not, at once.
@@ -301,9 +312,10 @@ void KillEverything() {
 }
 
 bool CellInit::Supervise() {
+  bool more = false;
   while (!main_ended_) {
     pollfd fds[2] = {{channel_.fd(), POLLIN, 0}, {signal_fd_.get(), POLLIN, 0}};
-    if (::poll(fds, 2, -1) < 0 && errno != EINTR) return false;
+    if (::poll(fds, 2, more ? 0 : -1) < 0 && errno != EINTR) return false;
     if (fds[0].revents != 0) {
       const auto message = channel_.Receive();
       if (!message || message->type != CellMessage::kKill) return false;
@@ -311,7 +323,7 @@ bool CellInit::Supervise() {
     }
     signalfd_siginfo info;
     while (::read(signal_fd_.get(), &info, sizeof info) > 0) continue;
-    ReapAll();
+    more = ReapSome();
   }
   // A process can fork between the signal and its own end only if it was not yet visible to the signal; the
   // next round catches that child. Each round waits for a death, so this ends and never spins.

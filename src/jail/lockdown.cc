@@ -13,6 +13,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <cstdint>
+#include <initializer_list>
+
 namespace codeapi {
 namespace {
 
@@ -42,6 +46,13 @@ bool SetOomScore() {
 }
 
 bool SetIdentity(const LockdownSpec& spec) {
+  // No program is root. To the kernel -1 means "leave it as it is", which is root as well.
+  for (const std::uint32_t id : {spec.uid, spec.gid}) {
+    if (id == 0 || id == ~0U) {
+      errno = EINVAL;
+      return false;
+    }
+  }
   // Raw calls: glibc's wrappers signal every thread of the process, and there is only this one.
   return ::syscall(SYS_setgroups, 0, nullptr) == 0 &&
          ::syscall(SYS_setresgid, spec.gid, spec.gid, spec.gid) == 0 &&
@@ -89,6 +100,8 @@ const char* LockdownStepName(LockdownStep step) {
       return "drop capabilities";
     case LockdownStep::kNoNewPrivileges:
       return "set no_new_privs";
+    case LockdownStep::kLandlock:
+      return "enforce Landlock";
     case LockdownStep::kWorkingDirectory:
       return "enter the working directory";
     case LockdownStep::kFilter:
@@ -107,6 +120,10 @@ LockdownStep LockDown(const LockdownSpec& spec) {
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
 
   if (::setsid() < 0) return LockdownStep::kSession;
+  if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return LockdownStep::kNoNewPrivileges;
+  if (spec.landlock_fd >= 0 && ::syscall(SYS_landlock_restrict_self, spec.landlock_fd, 0u) != 0) {
+    return LockdownStep::kLandlock;
+  }
   if (!SetDescriptors(spec)) return LockdownStep::kDescriptors;
   if (!SetLimits(spec)) return LockdownStep::kLimits;
   if (!SetOomScore()) return LockdownStep::kOomScore;
@@ -117,7 +134,6 @@ LockdownStep LockDown(const LockdownSpec& spec) {
   if (!EmptyBoundingSet()) return LockdownStep::kCapabilities;
   if (!SetIdentity(spec)) return LockdownStep::kIdentity;
   if (!DropCapabilities()) return LockdownStep::kCapabilities;
-  if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return LockdownStep::kNoNewPrivileges;
   // Or the program's own /proc/self would belong to root and be closed to it.
   ::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
   if (::chdir(spec.working_directory) != 0) return LockdownStep::kWorkingDirectory;

@@ -5,11 +5,11 @@
 // that was prepared before the fork, needs neither libstdc++ nor libseccomp, and reports a failure as a step
 // and an errno that the caller writes to a pipe. The order matters:
 //
-//   1. descriptors: 0, 1, 2 set, everything else closed (attack 21, 58: nothing inherited can be walked)
-//   2. limits: while still root, since some are raised
-//   3. uid and gid, groups emptied, every capability set emptied, no_new_privs (attack 51: setuid files do
-//   nothing)
-//   4. the filters last: they forbid much of what the steps before them do
+//   1. no_new_privs and Landlock, whose ruleset is one of the descriptors that go next
+//   2. descriptors: 0, 1, 2 set, everything else closed (attack 21, 58: nothing inherited can be walked)
+//   3. limits: while still root, since some are raised
+//   4. uid and gid, groups emptied, every capability set emptied (attack 51: setuid files do nothing)
+//   5. the filters last: they forbid much of what the steps before them do
 //
 // Nothing the caller controls runs before the last step.
 #pragma once
@@ -37,7 +37,7 @@ struct ResourceLimit {
 
 /// What the lock-down needs. All pointers must stay valid until the exec.
 struct LockdownSpec {
-  uid_t uid = 0;
+  uid_t uid = 0;  ///< neither may be 0 (root) or -1 (which the kernel reads as "stay root")
   gid_t gid = 0;
   int stdin_fd = -1;  ///< become 0, 1 and 2; every other descriptor is closed
   int stdout_fd = -1;
@@ -46,8 +46,9 @@ struct LockdownSpec {
   const ResourceLimit* limits = nullptr;
   std::size_t limit_count = 0;
   const char* working_directory = nullptr;
-  FilterProgram deny;   ///< loaded first
-  FilterProgram allow;  ///< loaded second; must let execve and write pass
+  int landlock_fd = -1;  ///< a Landlock ruleset to enforce; -1: none
+  FilterProgram deny;    ///< loaded first
+  FilterProgram allow;   ///< loaded second; must let execve and write pass
 };
 
 /// Which step failed.
@@ -60,6 +61,7 @@ enum class LockdownStep : unsigned char {
   kIdentity,
   kCapabilities,
   kNoNewPrivileges,
+  kLandlock,
   kWorkingDirectory,
   kFilter,
   kExec,

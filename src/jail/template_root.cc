@@ -1,6 +1,7 @@
 #include "jail/template_root.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -97,6 +98,9 @@ class Builder {
   }
 
   void Programs() {
+    struct stat usr{};
+    // Anything else may be missing, but without this there is nothing to run.
+    Check(::stat(Source("/usr").c_str(), &usr) == 0, "open the root's " + Source("/usr"));
     BindEntry("/usr");
     for (const std::string name : kTopLevel) {
       const std::string path = "/" + name;
@@ -118,9 +122,9 @@ class Builder {
     std::string passwd = "root:x:0:0:root:/:/usr/sbin/nologin\n", group = "root:x:0:\n";
     for (std::uint32_t i = 0; i < options_.uid_count; ++i) {
       // One line per uid a cell may have, all of one name: whoever the program is, it is `sandbox`.
-      const std::string id = std::to_string(options_.first_uid + i);
-      passwd += "sandbox:x:" + id + ":" + id + ":sandbox:/mnt/data:/bin/bash\n";
-      group += "sandbox:x:" + id + ":\n";
+      const std::uint32_t id = options_.first_uid + i;
+      passwd += fmt::format("sandbox:x:{0}:{0}:sandbox:/mnt/data:/bin/bash\n", id);
+      group += fmt::format("sandbox:x:{}:\n", id);
     }
     File("/etc/passwd", passwd + "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n");
     File("/etc/group", group + "nogroup:x:65534:\n");

@@ -69,7 +69,10 @@ Result<void> Jailer::OpenCgroups(const std::string& mode, JailerInfo& info) {
   };
   attempt("v2", OpenCgroupV2);
   attempt("v1", OpenCgroupV1);
-  if (!cgroups_ && mode != "auto" && mode != "none") return codeapi::Fail(ErrorCode::kSetupFailed, why);
+  if (!cgroups_ && mode != "auto" && mode != "none") {
+    if (why.empty()) why = "cgroup mode " + mode + " is not supported";
+    return codeapi::Fail(ErrorCode::kSetupFailed, why);
+  }
   if (!cgroups_) {
     cgroups_ = NoCgroups();
     if (!why.empty()) {

@@ -9,6 +9,12 @@ namespace {
 
 namespace json = boost::json;
 
+// Far above every setting, and far below where sums and products of these numbers overflow.
+constexpr std::uint64_t kMostBytes = 1ull << 50;
+constexpr std::uint64_t kMostMillis = 1ull << 40;
+constexpr std::uint32_t kMostProcesses = 1u << 22;  // the kernel's PID_MAX_LIMIT
+constexpr std::uint32_t kMostUid = 0xfff00000;      // room for one uid per cell above it
+
 // Takes typed members from a JSON object. The first thing that is missing or of another kind is remembered;
 // values read after that mean nothing, so a caller checks once at the end.
 class ObjectReader {
@@ -53,6 +59,13 @@ class ObjectReader {
       out.push_back(item.to_number<T>(ec));
       if (ec) return Bad(name), out;
     }
+    return out;
+  }
+  // A number of 0 or more that may not be above `most`.
+  template <typename T>
+  T AtMost(const char* name, T most) {
+    const T out = Number<T>(name);
+    if (out > most) Bad(name);
     return out;
   }
   bool Has(const char* name) { return Find(name) != nullptr; }
@@ -111,11 +124,12 @@ Result<JailerSettings> JailerSettings::Decode(std::string_view text) {
   JailerSettings out;
   out.version = in.String("version");
   out.root = in.String("root");
-  out.uid_base = in.Number<std::uint32_t>("uid_base");
+  out.uid_base = in.AtMost<std::uint32_t>("uid_base", kMostUid);
+  if (out.uid_base == 0) in.Bad("uid_base");  // no program is root
   out.max_cells = in.Number<std::uint32_t>("max_cells");
   out.pool_size = in.Number<std::uint32_t>("pool_size");
   out.cpu_hundredths = in.Number<std::uint32_t>("cpu_hundredths");
-  out.workspace_bytes = in.Number<std::uint64_t>("workspace_bytes");
+  out.workspace_bytes = in.AtMost<std::uint64_t>("workspace_bytes", kMostBytes);
   out.workspace_inodes = in.Number<std::uint64_t>("workspace_inodes");
   out.cgroup = in.String("cgroup");
   out.rules.max_files = in.Number<std::uint32_t>("max_files");
@@ -167,10 +181,10 @@ Result<RunRequest> RunRequest::Decode(std::string_view text) {
   out.source_name = in.String("source_name");
   out.args = in.Strings("args");
   out.files = in.Number<std::uint32_t>("files");
-  out.wall_ms = in.Number<std::uint64_t>("wall_ms");
-  out.cpu_ms = in.Number<std::uint64_t>("cpu_ms");
-  out.memory_bytes = in.Number<std::uint64_t>("memory_bytes");
-  out.processes = in.Number<std::uint32_t>("processes");
+  out.wall_ms = in.AtMost<std::uint64_t>("wall_ms", kMostMillis);
+  out.cpu_ms = in.AtMost<std::uint64_t>("cpu_ms", kMostMillis);
+  out.memory_bytes = in.AtMost<std::uint64_t>("memory_bytes", kMostBytes);
+  out.processes = in.AtMost<std::uint32_t>("processes", kMostProcesses);
   out.open_files = in.Number<std::uint32_t>("open_files");
   out.file_size = in.Number<std::uint64_t>("file_size");
   out.output_bytes = in.Number<std::uint64_t>("output_bytes");

@@ -25,15 +25,39 @@ using FrameChannel = asio::experimental::channel<void(boost::system::error_code,
 constexpr auto kHelloTimeout = std::chrono::seconds(30);
 // Credit is given back in lumps: often enough to keep the jailer busy, seldom enough to cost nothing.
 constexpr std::uint32_t kCreditLump = kInitialCredit / 8;
-// Frames of one run that wait for its coroutine. Their bytes are bounded by the credit, and no honest jailer
-// makes them so small that this many are needed.
+// Frames of one run that wait for its coroutine. A jailer that keeps to its credit stays well below both: it
+// may overdraw by a frame or two, and the control frames of all outputs together are smaller than the largest
+// one.
 constexpr std::size_t kMaxQueuedFrames = 8192;
+constexpr std::size_t kMaxQueuedBytes = 2 * std::size_t{kInitialCredit} + kMaxControlPayload;
 constexpr std::size_t kReadSize = 256u << 10;
 
 ErrorCode CodeOf(const std::string& code) {
   if (code == "input_too_large") return ErrorCode::kTooLarge;
   if (code == "input_invalid") return ErrorCode::kInvalid;
   return ErrorCode::kSetupFailed;
+}
+
+// What cannot be read is the jailer's fault, not the request's, whatever the decoder calls it.
+template <typename T>
+Result<T> FromJailer(Result<T> decoded) {
+  if (decoded) return decoded;
+  return Fail(ErrorCode::kSetupFailed, decoded.error().message);
+}
+
+Result<Verdict> DecodeVerdict(std::string_view payload) {
+  auto verdict = FromJailer(Verdict::Decode(payload));
+  if (!verdict) return verdict;
+  if (verdict->code < 0 || verdict->code > 255 || verdict->signal < 0 || verdict->signal > 64) {
+    return Fail(ErrorCode::kSetupFailed, "the jailer sent a verdict that no program can earn");
+  }
+  return verdict;
+}
+
+// A cancellation that came while nothing could be interrupted is not told to what is started later: whoever
+// is about to wait asks first.
+asio::awaitable<bool> Cancelled() {
+  co_return (co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none;
 }
 
 }  // namespace
@@ -57,7 +81,7 @@ class JailerClient::Connection : public std::enable_shared_from_this<Connection>
       co_return Fail(ErrorCode::kUnavailable, "the jailer ended before it was ready");
     }
     auto info = JailerInfo::Decode(frame->payload);
-    if (!info) co_return std::unexpected(info.error());
+    if (!info) co_return Fail(ErrorCode::kUnavailable, info.error().message);
     if (!info->error.empty()) co_return Fail(ErrorCode::kSetupFailed, info->error);
     info_ = std::move(*info);
     alive_ = true;
@@ -87,6 +111,9 @@ class JailerClient::Connection : public std::enable_shared_from_this<Connection>
     asio::steady_timer credit_changed;  // cancelled when credit arrives
     std::int64_t credit = kInitialCredit;
     std::uint32_t unacknowledged = 0;
+    std::size_t queued_bytes = 0;  // in `frames`
+    bool overrun = false;          // more came than may wait
+    bool file_open = false;        // between file-begin and file-end
     std::optional<Error> feed_error;
   };
 
@@ -98,7 +125,7 @@ class JailerClient::Connection : public std::enable_shared_from_this<Connection>
   asio::awaitable<Result<void>> FeedFile(std::uint32_t id, Job& job, RunInput& input);
   asio::awaitable<Result<void>> FeedBytes(std::uint32_t id, Job& job, std::string_view bytes);
   asio::awaitable<Result<Verdict>> Receive(std::uint32_t id, Job& job, RunSink& sink);
-  asio::awaitable<Result<void>> Deliver(const Frame& frame, RunSink& sink);
+  asio::awaitable<Result<void>> Deliver(Job& job, const Frame& frame, RunSink& sink);
   void Dispatch(Frame frame);
   void Queue(FrameType type, std::uint32_t job, std::string_view payload);
   void Break();
@@ -141,7 +168,12 @@ void JailerClient::Connection::Dispatch(Frame frame) {
     }
     return;
   }
-  if (!job->frames.try_send(boost::system::error_code(), std::move(frame))) job->frames.close();
+  job->queued_bytes += kFrameHeaderSize + frame.payload.size();
+  if (job->queued_bytes > kMaxQueuedBytes ||
+      !job->frames.try_send(boost::system::error_code(), std::move(frame))) {
+    job->overrun = true;
+    job->frames.close();
+  }
 }
 
 void JailerClient::Connection::Queue(FrameType type, std::uint32_t job, std::string_view payload) {
@@ -183,13 +215,12 @@ asio::awaitable<Result<void>> JailerClient::Connection::FeedBytes(std::uint32_t 
   while (!bytes.empty()) {
     while (job.credit <= 0) {
       if (!socket_.is_open()) co_return Fail(ErrorCode::kSetupFailed, "the jailer ended");
+      if (co_await Cancelled()) co_return Fail(ErrorCode::kCancelled, "cancelled");
       job.credit_changed.expires_at(asio::steady_timer::time_point::max());
       co_await job.credit_changed.async_wait(as_tuple(use_awaitable));
-      if ((co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none) {
-        co_return Fail(ErrorCode::kCancelled, "cancelled");
-      }
     }
-    const std::string_view part = bytes.substr(0, kMaxDataPayload);
+    const std::string_view part =
+        bytes.substr(0, std::min<std::size_t>(kMaxDataPayload, static_cast<std::size_t>(job.credit)));
     Queue(FrameType::kFileData, id, part);
     job.credit -= static_cast<std::int64_t>(part.size());
     bytes.remove_prefix(part.size());
@@ -205,6 +236,7 @@ asio::awaitable<Result<void>> JailerClient::Connection::FeedFile(std::uint32_t i
   } else {
     std::string buffer(kMaxDataPayload, '\0');
     while (true) {
+      if (co_await Cancelled()) co_return Fail(ErrorCode::kCancelled, "cancelled");
       auto n = co_await std::get<ByteSource>(input.content)(std::span(buffer.data(), buffer.size()));
       if (!n) co_return std::unexpected(n.error());
       if (*n == 0) break;
@@ -221,6 +253,7 @@ asio::awaitable<void> JailerClient::Connection::Feed(std::uint32_t id, Job& job,
   co_await asio::this_coro::throw_if_cancelled(false);
   for (RunInput& input : files) {
     if (auto fed = co_await FeedFile(id, job, input); !fed) {
+      if (co_await Cancelled()) break;  // Receive() knows why
       // The program must not start on half of its inputs. The verdict that follows ends Receive().
       job.feed_error = fed.error();
       Queue(FrameType::kCancel, id, {});
@@ -228,25 +261,29 @@ asio::awaitable<void> JailerClient::Connection::Feed(std::uint32_t id, Job& job,
     }
   }
   asio::steady_timer forever(strand_, asio::steady_timer::time_point::max());
-  if ((co_await asio::this_coro::cancellation_state).cancelled() == asio::cancellation_type::none) {
-    co_await forever.async_wait(as_tuple(use_awaitable));
-  }
+  if (!co_await Cancelled()) co_await forever.async_wait(as_tuple(use_awaitable));
 }
 
-asio::awaitable<Result<void>> JailerClient::Connection::Deliver(const Frame& frame, RunSink& sink) {
+asio::awaitable<Result<void>> JailerClient::Connection::Deliver(Job& job, const Frame& frame, RunSink& sink) {
+  const bool of_file = frame.type == FrameType::kFileData || frame.type == FrameType::kFileEnd;
+  if (job.file_open ? frame.type == FrameType::kFileBegin : of_file) {
+    co_return Fail(ErrorCode::kSetupFailed, "the jailer sent the frames of a file out of order");
+  }
   switch (frame.type) {
     case FrameType::kStdout:
       co_return co_await sink.Stdout(frame.payload);
     case FrameType::kStderr:
       co_return co_await sink.Stderr(frame.payload);
     case FrameType::kFileBegin: {
-      auto output = RunOutput::Decode(frame.payload);
+      auto output = FromJailer(RunOutput::Decode(frame.payload));
       if (!output) co_return std::unexpected(output.error());
+      job.file_open = true;
       co_return co_await sink.FileBegin(*output);
     }
     case FrameType::kFileData:
       co_return co_await sink.FileData(frame.payload);
     case FrameType::kFileEnd:
+      job.file_open = false;
       co_return co_await sink.FileEnd(frame.payload == R"({"ok":true})");
     default:
       co_return Fail(ErrorCode::kSetupFailed, "the jailer sent a frame that has no place here");
@@ -257,18 +294,21 @@ asio::awaitable<Result<Verdict>> JailerClient::Connection::Receive(std::uint32_t
                                                                    RunSink& sink) {
   co_await asio::this_coro::throw_if_cancelled(false);
   while (true) {
+    if (co_await Cancelled()) co_return Fail(ErrorCode::kCancelled, "cancelled");
     auto [ec, frame] = co_await job.frames.async_receive(as_tuple(use_awaitable));
-    if ((co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none) {
-      co_return Fail(ErrorCode::kCancelled, "cancelled");
+    if (co_await Cancelled()) co_return Fail(ErrorCode::kCancelled, "cancelled");
+    if (ec) {
+      co_return Fail(ErrorCode::kSetupFailed,
+                     job.overrun ? "the jailer sent more than it was granted" : "the jailer ended");
     }
-    if (ec) co_return Fail(ErrorCode::kSetupFailed, "the jailer ended");
-    if (frame.type == FrameType::kVerdict) co_return Verdict::Decode(frame.payload);
+    job.queued_bytes -= kFrameHeaderSize + frame.payload.size();
+    if (frame.type == FrameType::kVerdict) co_return DecodeVerdict(frame.payload);
     if (frame.type == FrameType::kError) {
-      auto failure = RunFailure::Decode(frame.payload);
+      auto failure = FromJailer(RunFailure::Decode(frame.payload));
       if (!failure) co_return std::unexpected(failure.error());
       co_return Fail(CodeOf(failure->code), failure->message);
     }
-    if (auto delivered = co_await Deliver(frame, sink); !delivered)
+    if (auto delivered = co_await Deliver(job, frame, sink); !delivered)
       co_return std::unexpected(delivered.error());
     if (IsDataFrame(frame.type)) {
       job.unacknowledged += static_cast<std::uint32_t>(frame.payload.size());
@@ -283,11 +323,14 @@ asio::awaitable<Result<Verdict>> JailerClient::Connection::Run(RunRequest reques
                                                                std::vector<RunInput> files, RunSink& sink) {
   co_await asio::this_coro::throw_if_cancelled(false);
   if (!socket_.is_open()) co_return Fail(ErrorCode::kSetupFailed, "the jailer ended");
+  request.files = static_cast<std::uint32_t>(files.size());
+  const std::string encoded = request.Encode();
+  // The jailer would take a larger frame for a broken stream, and end with everybody's runs.
+  if (encoded.size() > kMaxControlPayload) co_return Fail(ErrorCode::kInvalid, "the arguments are too long");
   const std::uint32_t id = next_job_++;
   const auto job = std::make_shared<Job>(strand_);
   jobs_.emplace(id, job);
-  request.files = static_cast<std::uint32_t>(files.size());
-  Queue(FrameType::kRun, id, request.Encode());
+  Queue(FrameType::kRun, id, encoded);
   auto outcome = co_await (Receive(id, *job, sink) || Feed(id, *job, files));
   jobs_.erase(id);
   Result<Verdict> verdict = outcome.index() == 0 ? std::move(std::get<0>(outcome))

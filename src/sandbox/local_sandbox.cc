@@ -57,8 +57,9 @@ class LocalSandbox::Impl : public std::enable_shared_from_this<Impl> {
   Impl(asio::any_io_executor executor, LocalSandboxOptions options)
       : strand_(asio::make_strand(std::move(executor))), options_(std::move(options)), changed_(strand_) {}
 
-  // On the strand. One start at a time; whoever comes meanwhile waits for it.
+  // On the strand. One start at a time; whoever comes meanwhile waits for it, so it is nobody's to cancel.
   asio::awaitable<Result<std::shared_ptr<JailerClient>>> Client() {
+    co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
     while (starting_) {
       changed_.expires_at(asio::steady_timer::time_point::max());
       co_await changed_.async_wait(as_tuple(use_awaitable));
@@ -69,6 +70,11 @@ class LocalSandbox::Impl : public std::enable_shared_from_this<Impl> {
     auto started = co_await Launch();
     starting_ = false;
     changed_.cancel();
+    if (stopped_) {
+      if (started) (*started)->Close();
+      client_.reset();
+      co_return Fail(ErrorCode::kUnavailable, "shutting down");
+    }
     co_return started;
   }
 
@@ -76,7 +82,7 @@ class LocalSandbox::Impl : public std::enable_shared_from_this<Impl> {
     stopped_ = true;
     if (client_) client_->Close();
     client_.reset();
-    while (running_processes_ > 0) {
+    while (starting_ || running_processes_ > 0) {
       changed_.expires_at(asio::steady_timer::time_point::max());
       co_await changed_.async_wait(as_tuple(use_awaitable));
     }
@@ -86,6 +92,7 @@ class LocalSandbox::Impl : public std::enable_shared_from_this<Impl> {
     asio::post(strand_, [self = shared_from_this()] {
       self->stopped_ = true;
       if (self->client_) self->client_->Close();
+      self->client_.reset();
     });
   }
 
@@ -100,6 +107,7 @@ class LocalSandbox::Impl : public std::enable_shared_from_this<Impl> {
   asio::awaitable<Result<std::shared_ptr<JailerClient>>> Launch() {
     auto process = SpawnJailer(options_.jailer_path);
     if (!process) co_return std::unexpected(process.error());
+    ++running_processes_;
     asio::co_spawn(strand_, Reap(shared_from_this(), std::move(process->pidfd)), asio::detached);
     auto client = co_await JailerClient::Connect(strand_.get_inner_executor(), std::move(process->stream),
                                                  options_.settings);
@@ -111,7 +119,6 @@ class LocalSandbox::Impl : public std::enable_shared_from_this<Impl> {
   }
 
   static asio::awaitable<void> Reap(std::shared_ptr<Impl> self, UniqueFd pidfd) {
-    ++self->running_processes_;
     asio::posix::stream_descriptor watch(self->strand_, pidfd.release());
     co_await watch.async_wait(asio::posix::stream_descriptor::wait_read, as_tuple(use_awaitable));
     siginfo_t info{};
@@ -140,7 +147,10 @@ LocalSandbox::~LocalSandbox() {
 asio::awaitable<Result<Verdict>> LocalSandbox::Run(RunRequest request, std::vector<RunInput> files,
                                                    RunSink& sink) {
   auto client = co_await asio::co_spawn(impl_->strand(), impl_->Client(), use_awaitable);
-  if (!client) co_return std::unexpected(client.error());
+  if (!client) co_return Fail(ErrorCode::kSetupFailed, client.error().message);
+  if ((co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none) {
+    co_return Fail(ErrorCode::kCancelled, "cancelled");
+  }
   co_return co_await (*client)->Run(std::move(request), std::move(files), sink);
 }
 

@@ -58,8 +58,10 @@ std::string ExecutionAnswer::Encode() const {
 
 Result<ExecutionAnswer> ExecutionAnswer::Decode(std::string_view text) {
   ExecutionAnswer out;
-  const bool shaped = text.size() >= 6 && text[3] == ' ' && text[5] == ' ';
-  if (!shaped || std::from_chars(text.data(), text.data() + 3, out.status).ec != std::errc()) {
+  const bool shaped =
+      text.size() >= 6 && text[3] == ' ' && (text[4] == '0' || text[4] == '1') && text[5] == ' ';
+  if (!shaped || std::from_chars(text.data(), text.data() + 3, out.status).ptr != text.data() + 3 ||
+      out.status < 100) {
     return Fail(ErrorCode::kInternal, "unreadable answer of a worker");
   }
   out.stored_files = text[4] == '1';

@@ -89,6 +89,14 @@ class AnswerSink final : public RunSink {
   AnswerParts parts;
   const std::optional<Error>& store_error() const { return store_error_; }
 
+  // Takes back what is stored, when there will be no answer that names it. What cannot be removed nobody can
+  // reach: it has no owner.
+  asio::awaitable<void> Discard() {
+    writer_.reset();
+    for (const AnswerFile& file : parts.files) (void)co_await objects_.remove({file.session, file.id});
+    parts.files.clear();
+  }
+
  private:
   Result<void> Collect(std::string& stream, std::string_view bytes) {
     if (bytes.size() > limits_.output_bytes - stream.size()) {
@@ -115,9 +123,14 @@ class AnswerSink final : public RunSink {
 
 // Inputs that are as they were, and inputs that are gone.
 Result<void> AddInputs(const ExecutionRequest& request, const HarvestSummary& harvest, AnswerParts& parts) {
-  const auto in_range = [&](std::uint32_t i) { return i < request.files.size(); };
-  if (!std::ranges::all_of(harvest.unchanged, in_range) || !std::ranges::all_of(harvest.deleted, in_range)) {
-    return Fail(ErrorCode::kSetupFailed, "the jailer named an input that there is not");
+  std::vector<bool> named(request.files.size());
+  const auto first_time = [&](std::uint32_t i) -> bool {
+    if (i >= named.size() || named[i]) return false;
+    return named[i] = true;
+  };
+  if (!std::ranges::all_of(harvest.unchanged, first_time) ||
+      !std::ranges::all_of(harvest.deleted, first_time)) {
+    return Fail(ErrorCode::kSetupFailed, "the jailer named an input that there is not, or twice");
   }
   for (const std::uint32_t i : harvest.unchanged) {
     const InputRef& input = request.files[i];
@@ -201,11 +214,17 @@ asio::awaitable<ExecutionAnswer> Executor::Execute(ExecutionRequest request) {
   const std::string source_name = FreeSourceName(request);
   auto inputs = co_await OpenInputs(request, source_name);
   if (!inputs) co_return Refuse(request, inputs.error());
+  if ((co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none) {
+    co_return Refuse(request, {ErrorCode::kCancelled, "cancelled"});
+  }
   AnswerSink sink(objects_, request, limits_);
   auto verdict = co_await sandbox_.Run(MakeRun(request, source_name), std::move(*inputs), sink);
-  if (!verdict) co_return Refuse(request, verdict.error());
-  if (auto added = AddInputs(request, verdict->harvest, sink.parts); !added)
-    co_return Refuse(request, added.error());
+  Result<void> ended = verdict ? Result<void>() : std::unexpected(verdict.error());
+  if (ended) ended = AddInputs(request, verdict->harvest, sink.parts);
+  if (!ended) {
+    co_await sink.Discard();
+    co_return Refuse(request, ended.error());
+  }
   if (sink.store_error()) {
     log_.Write(Severity::kError, "output not stored",
                {{"execution", request.id}, {"detail", sink.store_error()->message}});

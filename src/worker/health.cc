@@ -20,6 +20,9 @@ constexpr auto kRetry = std::chrono::seconds(2);
 class CanarySink final : public RunSink {
  public:
   asio::awaitable<Result<void>> Stdout(std::string_view bytes) override {
+    if (bytes.size() > kCanaryOutput.size() - out.size()) {
+      co_return Fail(ErrorCode::kSetupFailed, "the canary program printed what it should not");
+    }
     out.append(bytes);
     co_return Result<void>();
   }

@@ -1,0 +1,178 @@
+// Cells whose init is hostile: the worker gets one clear end per job, and the jailer goes on.
+
+#include "jailer/cell.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "jailer/jailer_fixture.h"
+
+namespace codeapi {
+namespace {
+
+using ::testing::HasSubstr;
+
+using CellTest = JailerTest;
+
+TEST_F(CellTest, AWellBehavedInitsStoryIsPassedOn) {
+  StartReady(InitBehaviour::kWellBehaved);
+  SendRun(5);
+  std::string output, file;
+  bool whole = false;
+  std::uint32_t credit = 0;
+  std::optional<Frame> end;
+  while (!end) {
+    auto frame = Receive();
+    ASSERT_TRUE(frame);
+    ASSERT_EQ(frame->job, 5u);
+    switch (frame->type) {
+      case FrameType::kStdout:
+        output += frame->payload;
+        break;
+      case FrameType::kFileBegin:
+        EXPECT_EQ(RunOutput::Decode(frame->payload)->name, "a.txt");
+        break;
+      case FrameType::kFileData:
+        file += frame->payload;
+        break;
+      case FrameType::kFileEnd:
+        whole = frame->payload == R"({"ok":true})";
+        break;
+      case FrameType::kCredit:
+        credit += *DecodeCredit(frame->payload);
+        break;
+      default:
+        end = std::move(frame);
+    }
+  }
+  ASSERT_EQ(end->type, FrameType::kVerdict) << end->payload;
+  const auto verdict = Verdict::Decode(end->payload);
+  ASSERT_TRUE(verdict);
+  EXPECT_EQ(verdict->end, RunEnd::kExit);
+  EXPECT_EQ(verdict->code, 3);
+  EXPECT_EQ(verdict->wall_us, 1000u);
+  EXPECT_EQ(verdict->cpu_us, 500u);
+  EXPECT_EQ(verdict->harvest.unchanged, (std::vector<std::uint32_t>{0}));
+  EXPECT_EQ(verdict->setup_us.size(), kSetupSteps);
+  EXPECT_EQ(output, "hello");
+  EXPECT_EQ(file, "abc");
+  EXPECT_TRUE(whole);
+  EXPECT_EQ(credit, 4u) << "what init has taken can be sent again";
+  EXPECT_EQ(Finish(), 0);
+}
+
+TEST_F(CellTest, EachJobHasACellOfItsOwn) {
+  StartReady(InitBehaviour::kWellBehaved);
+  for (std::uint32_t job = 1; job <= 5; ++job) SendRun(job);
+  for (std::uint32_t job = 1; job <= 5; ++job) {
+    const auto end = ReceiveEnd(job);
+    ASSERT_TRUE(end);
+    EXPECT_EQ(end->type, FrameType::kVerdict) << job << end->payload;
+  }
+  EXPECT_EQ(Finish(), 0);
+}
+
+TEST_F(CellTest, OutputWaitsForCredit) {
+  StartReady(InitBehaviour::kPrintsALot);
+  RunRequest run = SomeRun();
+  run.output_bytes = 4 << 20;
+  run.files = 0;
+  Send(FrameType::kRun, 1, run.Encode());
+  std::size_t received = 0;
+  std::optional<Frame> frame;
+  while (received < kInitialCredit && (frame = Receive()) && frame->type == FrameType::kStdout) {
+    received += frame->payload.size();
+  }
+  ASSERT_GE(received, kInitialCredit);
+  EXPECT_LT(received, kInitialCredit + kMaxDataPayload);
+  // Nothing more comes by itself, so the next frame about this job is the answer to what is asked now.
+  ExpectServing();
+  Send(FrameType::kCredit, 1, EncodeCredit(kInitialCredit));
+  Send(FrameType::kCredit, 1, EncodeCredit(4 * kInitialCredit));
+  while ((frame = Receive()) && frame->type == FrameType::kStdout) received += frame->payload.size();
+  EXPECT_EQ(received, 3u << 20);
+  ASSERT_TRUE(frame);
+  EXPECT_EQ(frame->type, FrameType::kVerdict) << frame->payload;
+}
+
+TEST_F(CellTest, ACancelledJobEndsWithoutTheRest) {
+  StartReady(InitBehaviour::kPrintsALot);
+  RunRequest run = SomeRun();
+  run.output_bytes = 4 << 20;
+  run.files = 0;
+  Send(FrameType::kRun, 1, run.Encode());
+  const auto first = Receive();
+  ASSERT_TRUE(first && first->type == FrameType::kStdout);
+  Send(FrameType::kCancel, 1, "");
+  const auto end = ReceiveEnd(1);
+  ASSERT_TRUE(end);
+  EXPECT_EQ(Verdict::Decode(end->payload)->end, RunEnd::kCancelled);
+  EXPECT_EQ(Finish(), 0);
+}
+
+TEST_F(CellTest, AFileThatIsNotWholeSaysSo) {
+  StartReady(InitBehaviour::kLessThanAnnounced);
+  SendRun(1);
+  std::optional<Frame> frame;
+  while ((frame = Receive()) && frame->type != FrameType::kFileEnd) continue;
+  ASSERT_TRUE(frame);
+  EXPECT_EQ(frame->payload, R"({"ok":false})");
+  EXPECT_EQ(ReceiveEnd(1)->type, FrameType::kVerdict);
+}
+
+using B = InitBehaviour;
+
+struct Hostile {
+  InitBehaviour behaviour;
+  const char* code;
+  const char* message;
+};
+
+class HostileInitTest : public CellTest, public ::testing::WithParamInterface<Hostile> {};
+
+TEST_P(HostileInitTest, EndsItsOwnJobAndNothingElse) {
+  StartReady(GetParam().behaviour);
+  // Twice: the second cell takes the place of the first, which must have been given up.
+  for (const std::uint32_t job : {5u, 6u}) {
+    SendRun(job, GetParam().behaviour == B::kExitsTooEarly ? 2 : 1);
+    const auto end = ReceiveEnd(job);
+    ASSERT_TRUE(end) << "the jailer is gone";
+    ASSERT_EQ(end->type, FrameType::kError) << end->payload;
+    EXPECT_LE(end->payload.size(), 4096u);
+    const auto failure = RunFailure::Decode(end->payload);
+    ASSERT_TRUE(failure) << failure.error().message;
+    EXPECT_EQ(failure->code, GetParam().code);
+    EXPECT_THAT(failure->message, HasSubstr(GetParam().message));
+  }
+  ExpectServing();
+  EXPECT_EQ(Finish(), 0);
+}
+
+constexpr const char* kSetup = "sandbox_setup_failed";
+constexpr const char* kBroken = "sandbox_failed";
+
+INSTANTIATE_TEST_SUITE_P(
+    All, HostileInitTest,
+    ::testing::Values(Hostile{B::kQuits, kSetup, "init ended with 7"},
+                      Hostile{B::kAnnouncesTooMuch, kSetup, "announced 4294967295 bytes"},
+                      Hostile{B::kBadReady, kSetup, "bad ready message"},
+                      Hostile{B::kFailsLoudly, "input_invalid", "Invalid argument"},
+                      Hostile{B::kExitsTooEarly, kBroken, "out of order"},
+                      Hostile{B::kUnknownMessage, kBroken, "out of order"},
+                      Hostile{B::kReadyTwice, kBroken, "out of order"},
+                      Hostile{B::kBadExit, kBroken, "bad exit message"},
+                      Hostile{B::kHarvestsBeforeTheExit, kBroken, "out of order"},
+                      Hostile{B::kEvilName, kBroken, "bad output announcement"},
+                      Hostile{B::kOutputTooLarge, kBroken, "bad output announcement"},
+                      Hostile{B::kTooManyOutputs, kBroken, "bad output announcement"},
+                      Hostile{B::kMoreThanAnnounced, kBroken, "more output than announced"},
+                      Hostile{B::kDataWithoutOutput, kBroken, "more output than announced"},
+                      Hostile{B::kEndWithoutOutput, kBroken, "output end without begin"},
+                      Hostile{B::kNestedOutputs, kBroken, "bad output announcement"},
+                      Hostile{B::kSummaryInAnOutput, kBroken, "bad summary"},
+                      Hostile{B::kSummaryThatIsNoText, kBroken, "bad summary"},
+                      Hostile{B::kSummaryOfMoreThanThereWas, kBroken, "bad summary"},
+                      Hostile{B::kQuitsInTheHarvest, kBroken, "init ended with 9"}));
+
+}  // namespace
+}  // namespace codeapi

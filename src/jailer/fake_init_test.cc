@@ -1,0 +1,188 @@
+// The test program as a cell's init: the jailer's tests start it in place of codeapi-init, and it misbehaves
+// as the settings say. It runs before main(), as PID 1 of a cell, where nothing of GoogleTest belongs.
+
+#include <linux/prctl.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <string>
+
+#include "jail/init.h"
+#include "jail/init_channel.h"
+#include "jailer/jailer_fixture.h"
+
+namespace codeapi {
+namespace {
+
+class FakeInit {
+ public:
+  [[noreturn]] void Run();
+
+ private:
+  using Behaviour = InitBehaviour;
+
+  void BeforeReady();
+  void BeforeGo();
+  void Program();
+  void Harvest();
+
+  void Ready() {
+    WireWriter timings;
+    for (std::size_t i = 0; i < kSetupSteps; ++i) timings.U32(1);
+    channel_.Send(CellMessage::kReady, timings.payload());
+  }
+  void Begin(const std::string& name, std::uint64_t size) {
+    channel_.Send(CellMessage::kOutputBegin, CellOutput{CellOutput::kNew, size, name}.Encode());
+  }
+  void Data(const std::string& bytes) { channel_.Send(CellMessage::kOutputData, bytes); }
+  void End() { channel_.Send(CellMessage::kOutputEnd, WireWriter().U8(1).payload()); }
+  // Takes what comes until it is killed.
+  [[noreturn]] void Listen() {
+    while (channel_.Receive()) continue;
+    ::_exit(0);
+  }
+
+  InitChannel channel_{kInitControlFd};
+  Behaviour behaviour_{};
+  HarvestSummary summary_;
+};
+
+void FakeInit::Run() {
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+  const auto first = channel_.Receive();
+  const auto setup = first ? CellSetup::Decode(first->payload) : std::nullopt;
+  if (!setup) ::_exit(1);
+  behaviour_ = static_cast<Behaviour>(setup->workspace_inodes);
+  BeforeReady();
+  Ready();
+  BeforeGo();
+  while (auto message = channel_.Receive()) {
+    if (message->type == CellMessage::kGo) break;
+  }
+  Program();
+  Harvest();
+  channel_.Send(CellMessage::kSummary, summary_.Encode());
+  Listen();
+}
+
+void FakeInit::BeforeReady() {
+  switch (behaviour_) {
+    case Behaviour::kSilent:
+      Listen();
+    case Behaviour::kQuits:
+      ::_exit(7);
+    case Behaviour::kAnnouncesTooMuch: {
+      char header[kCellHeaderSize];
+      std::memset(header, 0xff, sizeof header);
+      if (::write(kInitControlFd, header, sizeof header) < 0) ::_exit(1);
+      Listen();
+    }
+    case Behaviour::kBadReady:
+      channel_.Send(CellMessage::kReady, "abc");
+      Listen();
+    default:
+      return;
+  }
+}
+
+void FakeInit::BeforeGo() {
+  switch (behaviour_) {
+    case Behaviour::kFailsLoudly: {
+      std::string noise(1 << 20, '\x01');
+      noise[100] = '\xff';
+      // After the job has come, or the message would be about no job.
+      channel_.Receive();
+      channel_.Send(CellMessage::kFailed, CellFailure{true, EINVAL, noise}.Encode());
+      Listen();
+    }
+    case Behaviour::kReadyTwice:
+      return Ready();
+    case Behaviour::kExitsTooEarly:
+      channel_.Receive();
+      channel_.Send(CellMessage::kExited, CellExit{}.Encode());
+      Listen();
+    case Behaviour::kUnknownMessage:
+      channel_.Receive();
+      channel_.Send(static_cast<CellMessage>(200), "x");
+      Listen();
+    default:
+      return;
+  }
+}
+
+void FakeInit::Program() {
+  const std::string hello = behaviour_ == Behaviour::kPrintsALot ? std::string(3 << 20, 'x') : "hello";
+  for (std::size_t sent = 0; sent < hello.size();) {
+    const ssize_t n = ::write(kInitStdoutFd, hello.data() + sent, hello.size() - sent);
+    if (n <= 0) ::_exit(1);
+    sent += static_cast<std::size_t>(n);
+  }
+  if (behaviour_ == Behaviour::kHarvestsBeforeTheExit) {
+    Begin("a.txt", 1);
+    Listen();
+  }
+  if (behaviour_ == Behaviour::kBadExit) {
+    channel_.Send(CellMessage::kExited, "abc");
+    Listen();
+  }
+  ::close(kInitStdoutFd);
+  ::close(kInitStderrFd);
+  channel_.Send(CellMessage::kExited, CellExit{3 << 8, 1000, 500}.Encode());
+}
+
+void FakeInit::Harvest() {
+  switch (behaviour_) {
+    case Behaviour::kWellBehaved:
+      Begin("a.txt", 3);
+      Data("abc");
+      End();
+      summary_.unchanged = {0};
+      return;
+    case Behaviour::kEvilName:
+      return Begin("../a.txt", 1);
+    case Behaviour::kOutputTooLarge:
+      return Begin("a.txt", 1001);
+    case Behaviour::kTooManyOutputs:
+      for (const char* name : {"a.txt", "b.txt", "c.txt"}) {
+        Begin(name, 0);
+        End();
+      }
+      return;
+    case Behaviour::kMoreThanAnnounced:
+      Begin("a.txt", 3);
+      Data("ab");
+      return Data("cd");
+    case Behaviour::kDataWithoutOutput:
+      return Data("abc");
+    case Behaviour::kEndWithoutOutput:
+      return End();
+    case Behaviour::kNestedOutputs:
+      Begin("a.txt", 3);
+      return Begin("b.txt", 3);
+    case Behaviour::kLessThanAnnounced:
+      Begin("a.txt", 3);
+      Data("ab");
+      return End();
+    case Behaviour::kSummaryInAnOutput:
+      return Begin("a.txt", 3);
+    case Behaviour::kSummaryThatIsNoText:
+      summary_.skipped = {"\xff"};
+      return;
+    case Behaviour::kSummaryOfMoreThanThereWas:
+      summary_.unchanged.assign(1'000'000, 4'000'000'000);
+      return;
+    case Behaviour::kQuitsInTheHarvest:
+      ::_exit(9);
+    default:
+      return;
+  }
+}
+
+__attribute__((constructor)) void BecomeInitIfStartedAsOne(int, char** argv, char**) {
+  if (::getpid() == 1 && std::strcmp(argv[0], "init") == 0) FakeInit().Run();
+}
+
+}  // namespace
+}  // namespace codeapi
