@@ -2,6 +2,15 @@
 // so that nobody can kill them one by one.
 #include "attack.h"
 
+// Walkers that nobody has reaped yet count as processes, so a fork may have to wait for room.
+static pid_t fork_when_there_is_room(void) {
+  for (;;) {
+    pid_t pid = fork();
+    if (pid >= 0 || errno != EAGAIN) return pid;
+    usleep(1000);
+  }
+}
+
 static void walk(void) {
   for (;;) {
     pid_t next = fork();
@@ -15,9 +24,9 @@ int main(void) {
   int told[2];
   if (pipe(told) != 0) return 1;
   for (int n = 0; n < 20; n++) {
-    if (fork() == 0) {
+    if (fork_when_there_is_room() == 0) {
       setsid();
-      if (fork() != 0) _exit(0);
+      if (fork_when_there_is_room() != 0) _exit(0);
       if (write(told[1], "x", 1) != 1) _exit(1);
       walk();
     }
