@@ -20,6 +20,9 @@ namespace codeapi {
 namespace {
 
 constexpr auto kSetupDeadline = std::chrono::seconds(15);
+// For init to kill everything and reap it, on a machine that is busy with worse.
+constexpr auto kEndDeadline = std::chrono::seconds(30);
+constexpr auto kHarvestDeadline = std::chrono::seconds(60);
 // The kernel takes a moment to empty a cgroup after its last process was reaped.
 constexpr auto kRemoveRetry = std::chrono::milliseconds(5);
 // CPU time is checked no more often than this, however little is left.
@@ -151,6 +154,7 @@ void Cell::EndProgram(RunEnd why) {
   if (state_ != State::kRunning || limit_) return;
   limit_ = why;
   Send(CellMessage::kKill, {});
+  deadline_ = loop_.At(Clock::now() + kEndDeadline, [this] { BrokenInit("the program could not be ended"); });
 }
 
 void Cell::OnOom() {
@@ -285,9 +289,10 @@ void Cell::OnMessage(CellMessage type, std::string_view payload) {
     loop_.Cancel(std::exchange(wall_timer_, 0));
     loop_.Cancel(std::exchange(cpu_timer_, 0));
     state_ = State::kHarvesting;
-    return;
+    return ExpectProgress();
   }
   if (state_ != State::kHarvesting || summary_) return BrokenInit("message out of order");
+  ExpectProgress();
   switch (type) {
     case CellMessage::kOutputBegin: {
       const auto output = CellOutput::Decode(payload);
@@ -321,6 +326,16 @@ void Cell::OnMessage(CellMessage type, std::string_view payload) {
     default:
       return BrokenInit("unexpected message");
   }
+}
+
+// Init walks a tree of bounded size, so silence means that it hangs; unless the worker has no room for what
+// it says.
+void Cell::ExpectProgress() {
+  loop_.Cancel(deadline_);
+  deadline_ = loop_.At(Clock::now() + kHarvestDeadline, [this] {
+    if (credit_ <= 0) return ExpectProgress();
+    BrokenInit("the harvest made no progress");
+  });
 }
 
 void Cell::OnOutput(bool is_stderr) {

@@ -108,6 +108,7 @@ class Cell {
   void Go();
   void EndProgram(RunEnd why);
   void UpdateReading();
+  void ExpectProgress();
   void MaybeFinish();
   void Fail(const std::string& code, const std::string& message);
   void BrokenInit(const std::string& why);
@@ -124,7 +125,7 @@ class Cell {
   std::unique_ptr<CellCgroup> cgroup_;
   SetupTimings timings_;
   State state_ = State::kSettingUp;
-  EventLoop::TimerId deadline_ = 0;  // of set-up
+  EventLoop::TimerId deadline_ = 0;  // of what init is to do next: set up, end the program, harvest
   EventLoop::TimerId wall_timer_ = 0, cpu_timer_ = 0, remove_timer_ = 0;
 
   // Towards init.
