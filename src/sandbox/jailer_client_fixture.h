@@ -52,7 +52,7 @@ class Peer {
   awaitable<void> SendRaw(std::string bytes) {
     co_await asio::async_write(socket_, asio::buffer(bytes), asio::as_tuple(asio::use_awaitable));
   }
-  awaitable<void> Send(FrameType type, std::uint32_t job, std::string payload) {
+  awaitable<void> Send(FrameType type, std::uint32_t job, std::string_view payload) {
     return SendRaw(EncodeFrame(type, job, payload));
   }
   awaitable<void> SendVerdict(std::uint32_t job, int code = 0) {
@@ -72,6 +72,8 @@ class Peer {
 
 class JailerClientTest : public ::testing::Test {
  protected:
+  static constexpr std::size_t kCredit = kInitialCredit;
+
   using Running = std::shared_ptr<Started<Result<Verdict>>>;
   using Connecting = std::shared_ptr<Started<Result<std::shared_ptr<JailerClient>>>>;
 

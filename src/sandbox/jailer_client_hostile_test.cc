@@ -141,7 +141,7 @@ TEST_F(JailerClientTest, EndlessOutputBeyondTheCreditIsNotKept) {
       const auto verdict = co_await running->Outcome();
       CO_ASSERT(!verdict);
       EXPECT_EQ(verdict.error().code, ErrorCode::kSetupFailed);
-      EXPECT_LE(sink.data_bytes, 2 * std::size_t{kInitialCredit} + kMaxControlPayload);
+      EXPECT_LE(sink.data_bytes, 2 * kCredit + kMaxControlPayload);
       EXPECT_TRUE(client->alive());
     });
   }
@@ -183,7 +183,7 @@ TEST_F(JailerClientTest, BrokenStreamFailsEveryRun) {
       co_await Greet();
       RecordingSink sink;
       std::uint32_t job = 0;
-      const auto feeding = co_await Begin(Files(Input(std::string(2 * kInitialCredit, 'x'))), sink, job);
+      const auto feeding = co_await Begin(Files(Input(std::string(2 * kCredit, 'x'))), sink, job);
       const auto waiting = co_await Begin({}, sink, job);
       co_await peer->Send(FrameType::kFileBegin, job, kBegin);
       co_await peer->SendRaw(bytes);
@@ -206,8 +206,7 @@ TEST_F(JailerClientTest, JailerThatReadsNothingCanBeCancelled) {
     RecordingSink sink;
     std::vector<Running> runs;
     for (int i = 0; i < 3; ++i) {
-      runs.push_back(
-          testing::Start(io, client->Run({}, Files(Input(std::string(2 * kInitialCredit, 'x'))), sink)));
+      runs.push_back(testing::Start(io, client->Run({}, Files(Input(std::string(2 * kCredit, 'x'))), sink)));
     }
     for (const Running& running : runs) {
       running->Cancel();

@@ -167,7 +167,7 @@ TEST_F(JailerClientTest, FailureBeatsInputsThatAreStillUnderWay) {
     co_await Greet();
     RecordingSink sink;
     std::uint32_t job = 0;
-    const auto running = co_await Begin(Files(Input(std::string(3 * kInitialCredit, 'x'))), sink, job);
+    const auto running = co_await Begin(Files(Input(std::string(3 * kCredit, 'x'))), sink, job);
     co_await Barrier();  // the run now waits for credit
     co_await peer->Send(FrameType::kError, job, RunFailure{"input_too_large", "it is full"}.Encode());
     const auto verdict = co_await running->Outcome();
@@ -253,7 +253,7 @@ TEST_F(JailerClientTest, CancellingTheCallerCancelsTheRun) {
     co_await Greet();
     RecordingSink sink;
     std::uint32_t job = 0;
-    const auto running = co_await Begin(Files(Input(std::string(3 * kInitialCredit, 'x'))), sink, job);
+    const auto running = co_await Begin(Files(Input(std::string(3 * kCredit, 'x'))), sink, job);
     co_await Barrier();
     running->Cancel();
     EXPECT_EQ((co_await peer->Expect(FrameType::kCancel)).job, job);

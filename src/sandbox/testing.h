@@ -25,7 +25,8 @@ using asio::awaitable;
 
 /// Stops a test body that is a coroutine, as ASSERT_TRUE stops a function.
 #define CO_ASSERT(condition)                     \
-  if (!(condition)) {                            \
+  if (condition) {                               \
+  } else {                                       \
     ADD_FAILURE() << "not true: " << #condition; \
     co_return;                                   \
   }                                              \
@@ -85,7 +86,7 @@ std::shared_ptr<Started<T>> Start(asio::io_context& io, awaitable<T> work) {
   asio::co_spawn(
       io, std::move(work),
       asio::bind_cancellation_slot(started->signal_.slot(), [started](std::exception_ptr error, T value) {
-        started->error_ = error;
+        started->error_ = std::move(error);
         started->value_ = std::move(value);
         started->done_.Set();
       }));
@@ -103,7 +104,7 @@ inline void RunTest(asio::io_context& io, std::function<awaitable<void>()> body)
     io.stop();
   });
   asio::co_spawn(io, std::move(body), [&](std::exception_ptr error) {
-    failure = error;
+    failure = std::move(error);
     io.stop();
   });
   io.restart();
