@@ -1,7 +1,7 @@
 # The front door. Everything here is a short name for something in scripts/, bench/ or cmake.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run test test-cgroup2 bench lint format clean root-for-test root-for-bench
+.PHONY: help setup build run test test-cgroup2 fuzz soak bench lint format clean root-for-test root-for-bench root-for-soak
 # Steps print their progress in order, and each uses all cores itself.
 .NOTPARALLEL:
 
@@ -31,6 +31,12 @@ test: root-for-test setup ## set up, build and run every test
 test-cgroup2: ## prove cgroup v2 on Debian's cloud kernel in an emulated guest (about a minute)
 	@scripts/test-cgroup2.sh
 
+soak: root-for-soak build ## 10,000 executions of every kind, then look for leaks; ARGS='--executions 1500'
+	@$(PYTHON) tests/soak/soak.py $(ARGS)
+
+fuzz: setup ## fuzz what strangers' bytes reach, a minute per target; longer: make fuzz SECONDS=600
+	@scripts/fuzz.sh $(SECONDS)
+
 bench: root-for-bench build ## measure; more: make bench ARGS='--write docs/benchmarks.md'
 	@$(PYTHON) bench/bench.py $(ARGS)
 
@@ -44,5 +50,5 @@ clean: ## remove everything that was built
 	@rm -rf build
 
 # Before anything else is done, not after minutes of building.
-root-for-test root-for-bench:
+root-for-test root-for-bench root-for-soak:
 	@scripts/need-root.sh $(@:root-for-%=%)

@@ -2,8 +2,8 @@
 #
 #   codeapi_room(NAME [ASIO] [DEPS libraries...])
 #
-# takes every src/NAME/*.cc that is not a test, a benchmark or a main. ASIO rooms share one precompiled header of
-# the Boost headers that dominate compile time.
+# takes every src/NAME/*.cc that is not a test, a benchmark, a fuzz target or a main. ASIO rooms share one precompiled
+# header of the Boost headers that dominate compile time.
 
 add_library(codeapi_flags INTERFACE)
 target_include_directories(codeapi_flags INTERFACE ${CMAKE_SOURCE_DIR}/src)
@@ -31,7 +31,7 @@ set_property(GLOBAL PROPERTY CODEAPI_ROOMS "")
 function(codeapi_room name)
   cmake_parse_arguments(ARG "ASIO" "" "DEPS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*.cc)
-  list(FILTER sources EXCLUDE REGEX "_(test|bench|main)\\.cc$")
+  list(FILTER sources EXCLUDE REGEX "_(test|bench|main|fuzz)\\.cc$")
   if(CODEAPI_ONLY_ROOMS AND NOT name IN_LIST CODEAPI_ONLY_ROOMS)
     return()  # for work on one room while others do not build
   endif()
@@ -71,5 +71,25 @@ function(codeapi_room_tests)
       endif()
       gtest_discover_tests(${room}_tests TEST_PREFIX ${room}. DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 120)
     endif()
+  endforeach()
+endfunction()
+
+# src/ROOM/NAME_fuzz.cc becomes the libFuzzer program NAME_fuzz; `fuzz_targets` builds them all. The rooms must be built
+# with CODEAPI_SANITIZE=fuzzer-no-link,..., so that the fuzzer sees which of their code an input reaches.
+function(codeapi_room_fuzz_targets)
+  if(NOT CODEAPI_SANITIZE MATCHES "fuzzer-no-link")
+    message(FATAL_ERROR "CODEAPI_FUZZ needs CODEAPI_SANITIZE=fuzzer-no-link,... (cmake --preset fuzz)")
+  endif()
+  add_custom_target(fuzz_targets)
+  get_property(rooms GLOBAL PROPERTY CODEAPI_ROOMS)
+  foreach(room ${rooms})
+    file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${room}/*_fuzz.cc)
+    foreach(source ${sources})
+      get_filename_component(name ${source} NAME_WE)
+      add_executable(${name} ${source})
+      target_link_libraries(${name} PRIVATE codeapi_${room} Boost::headers)
+      target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+      add_dependencies(fuzz_targets ${name})
+    endforeach()
   endforeach()
 endfunction()
