@@ -75,6 +75,15 @@ bool EmptyBoundingSet() {
   return true;
 }
 
+// Raw calls: glibc refuses to touch the two signals it uses itself, and whoever started the service may have
+// left even those ignored.
+void ResetSignals() {
+  // The kernel's struct sigaction: handler, flags, restorer, mask. All zero is the default action.
+  const unsigned long default_action[4] = {};
+  for (int sig = 1; sig < 65; ++sig)
+    ::syscall(SYS_rt_sigaction, sig, default_action, nullptr, std::size_t{8});
+}
+
 bool LoadFilter(const FilterProgram& program) {
   sock_fprog prog{program.length, const_cast<sock_filter*>(program.code)};
   return ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &prog) == 0;
@@ -114,7 +123,7 @@ const char* LockdownStepName(LockdownStep step) {
 
 LockdownStep LockDown(const LockdownSpec& spec) {
   // Signals: init blocks SIGCHLD and may ignore others; a program starts with everything at its default.
-  for (int sig = 1; sig < NSIG; ++sig) ::signal(sig, SIG_DFL);
+  ResetSignals();
   sigset_t none;
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
