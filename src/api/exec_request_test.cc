@@ -36,7 +36,10 @@ std::string WithFile(const std::string& members) {
   for (const auto& [name, value] : {std::pair<std::string, std::string>{"id", kId1},
                                     {"storage_session_id", kSession1},
                                     {"name", "in.txt"}}) {
-    if (members.find("\"" + name + "\"") == std::string::npos) file += "\"" + name + "\":\"" + value + "\",";
+    std::string quoted = "\"";
+    quoted.append(name).append("\"");
+    if (members.find(quoted) == std::string::npos)
+      file.append(quoted).append(":\"").append(value).append("\",");
   }
   return With(R"("files":[{)" + (members.empty() ? file.substr(0, file.size() - 1) : file + members) + "}]");
 }

@@ -100,6 +100,7 @@ TEST(SpdlogLog, LinesOfManyThreadsStayWhole) {
   const std::string long_text(5000, 'x');
   const auto lines = Lines(LogLevel::kInfo, [&](Log& log) {
     std::vector<std::thread> threads;
+    threads.reserve(4);
     for (int i = 0; i < 4; ++i) {
       threads.emplace_back([&] {
         for (int j = 0; j < 50; ++j) log.Write(Severity::kInfo, "x", {{"detail", long_text}});

@@ -153,7 +153,7 @@ TEST_F(TerminalSinkTest, FullDiskIsAnError) {
   ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
   const auto written = Do(sink->FileData("more than four"));
   ::setrlimit(RLIMIT_FSIZE, &before);
-  std::signal(SIGXFSZ, handler);
+  EXPECT_EQ(std::signal(SIGXFSZ, handler), SIG_IGN);
   EXPECT_FALSE(written);
   sink.reset();
   EXPECT_EQ(Entries(), Names{});
@@ -180,7 +180,7 @@ TEST(WriteAll, SaysWhatFailed) {
   reader.reset();
   const auto handler = std::signal(SIGPIPE, SIG_IGN);
   const auto broken = WriteAll(writer.get(), "text");
-  std::signal(SIGPIPE, handler);
+  EXPECT_EQ(std::signal(SIGPIPE, handler), SIG_IGN);
   ASSERT_FALSE(broken);
   EXPECT_NE(broken.error().message.find(std::strerror(EPIPE)), std::string::npos);
 }

@@ -205,6 +205,7 @@ TEST_F(JailerClientTest, JailerThatReadsNothingCanBeCancelled) {
     co_await Greet();
     RecordingSink sink;
     std::vector<Running> runs;
+    runs.reserve(3);
     for (int i = 0; i < 3; ++i) {
       runs.push_back(testing::Start(io, client->Run({}, Files(Input(std::string(2 * kCredit, 'x'))), sink)));
     }

@@ -120,12 +120,14 @@ inline std::string BesideThisProgram(const std::string& name) {
 /// Remembers all it is given, in order, one entry per call (data of one stream or file together).
 class RecordingSink : public RunSink {
  public:
-  awaitable<Result<void>> Stdout(std::string_view bytes) override { return Take("out ", bytes); }
-  awaitable<Result<void>> Stderr(std::string_view bytes) override { return Take("err ", bytes); }
+  awaitable<Result<void>> Stdout(std::string_view bytes) override { return Take("out ", std::string(bytes)); }
+  awaitable<Result<void>> Stderr(std::string_view bytes) override { return Take("err ", std::string(bytes)); }
   awaitable<Result<void>> FileBegin(const RunOutput& output) override {
     return Take("begin ", output.name + (output.input ? " of " + std::to_string(*output.input) : ""));
   }
-  awaitable<Result<void>> FileData(std::string_view bytes) override { return Take("data ", bytes); }
+  awaitable<Result<void>> FileData(std::string_view bytes) override {
+    return Take("data ", std::string(bytes));
+  }
   awaitable<Result<void>> FileEnd(bool complete) override { return Take("end ", complete ? "ok" : "broken"); }
 
   std::vector<std::string> calls;
@@ -135,13 +137,13 @@ class RecordingSink : public RunSink {
   Event* called = nullptr;     ///< set by every call
 
  private:
-  awaitable<Result<void>> Take(std::string what, std::string_view text) {
+  awaitable<Result<void>> Take(std::string what, std::string text) {  // runs when the arguments are gone
     const bool data = what == "out " || what == "err " || what == "data ";
     data_bytes += data ? text.size() : 0;
     if (data && !calls.empty() && calls.back().starts_with(what)) {
       calls.back().append(text);
     } else {
-      calls.push_back(what + std::string(text));
+      calls.push_back(what + text);
     }
     if (called != nullptr) called->Set();
     if (gate != nullptr) co_await gate->Wait();

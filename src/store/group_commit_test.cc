@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <condition_variable>
+#include <future>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -83,7 +84,26 @@ class GroupCommitTest : public ::testing::Test {
     context_.run();
   }
 
+  // Keeps the group's thread busy with a read until let_go(): what is submitted meanwhile makes one group.
+  // Returns when the read is running, for one that still waits would be in that group itself.
+  void hold() {
+    asio::co_spawn(
+        context_,
+        [this]() -> awaitable<void> {
+          EXPECT_TRUE(co_await group_.run(Access::kRead, [this]() -> Result<void> {
+            held_.set_value();
+            may_go_on_.get_future().wait();
+            return {};
+          }));
+        },
+        asio::detached);
+    context_.poll();
+    held_.get_future().wait();
+  }
+  void let_go() { may_go_on_.set_value(); }
+
   using Strings = std::vector<std::string>;
+  std::promise<void> held_, may_go_on_;
   asio::io_context context_;
   Recorder recorder_;
   Strings answers_;
@@ -119,23 +139,11 @@ TEST_F(GroupCommitTest, ReadsAloneNeedNoTransaction) {
 TEST_F(GroupCommitTest, AFailedCommitFailsTheWritesAndRepeatsTheReads) {
   recorder_.commit_fails = true;
   recorder_.release();
-  // Held up by a read that is still running, so that the three make one group.
-  std::mutex gate;
-  gate.lock();
-  asio::co_spawn(
-      context_,
-      [&]() -> awaitable<void> {
-        EXPECT_TRUE(co_await group_.run(Access::kRead, [&]() -> Result<void> {
-          const std::lock_guard wait(gate);
-          return {};
-        }));
-      },
-      asio::detached);
-  context_.poll();
+  hold();
   submit(Access::kWrite, "a");
   submit(Access::kRead, "r");
   submit(Access::kWrite, "b");
-  gate.unlock();
+  let_go();
   run();
   EXPECT_EQ(answers_, (Strings{"a failed: commit", "r", "b failed: commit"}));
   EXPECT_EQ(recorder_.log, (Strings{"begin", "a", "r", "b", "commit", "r"}));
@@ -151,22 +159,11 @@ TEST_F(GroupCommitTest, AFailedBeginFailsTheWrites) {
 
 TEST_F(GroupCommitTest, AnErrorThatEndsTheTransactionFailsWhatCameBeforeIt) {
   recorder_.release();
-  std::mutex gate;
-  gate.lock();
-  asio::co_spawn(
-      context_,
-      [&]() -> awaitable<void> {
-        EXPECT_TRUE(co_await group_.run(Access::kRead, [&]() -> Result<void> {
-          const std::lock_guard wait(gate);
-          return {};
-        }));
-      },
-      asio::detached);
-  context_.poll();
+  hold();
   submit(Access::kWrite, "a");
   submit(Access::kWrite, "b", true);
   submit(Access::kWrite, "c");
-  gate.unlock();
+  let_go();
   run();
   EXPECT_EQ(answers_, (Strings{"a failed: full", "b failed: full", "c"}));
   EXPECT_EQ(recorder_.log, (Strings{"begin", "a", "b", "begin", "c", "commit"}));

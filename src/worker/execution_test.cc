@@ -9,7 +9,7 @@ TEST(ExecutionRequest, SurvivesTheQueue) {
   ExecutionRequest in;
   in.id = "abcdefghijklmnopqrstu";
   in.runtime = "py";
-  in.code = std::string("print('\xc3\xa9\xf0\x9f\x98\x80')\n\t\"\\\0\x01", 23);
+  in.code = std::string("print('\xc3\xa9\xf0\x9f\x98\x80')\n\t\"\\\0\x01", 21);
   in.args = {"", "a b", "\n"};
   in.input = "";
   in.files = {{"s1", "i1", "d/\xc3\xa9.csv"}, {"s2", "i2", "b"}};

@@ -83,7 +83,11 @@ awaitable<Result<void>> Whole(RunSink& sink, std::string name) {
 // Each breaks one limit that the jailer was given. One honest file has been stored before. There is one
 // input.
 const std::pair<const char*, Hostile> kHostile[] = {
-    {"too much stdout", [](RunSink& s, Verdict&) { return s.Stdout(std::string(1001, 'x')); }},
+    {"too much stdout",
+     [](RunSink& s, Verdict&) -> awaitable<Result<void>> {
+       const std::string text(1001, 'x');
+       co_return co_await s.Stdout(text);
+     }},
     {"too much stderr in pieces",
      [](RunSink& s, Verdict&) -> awaitable<Result<void>> {
        const std::string piece(600, 'x');

@@ -36,12 +36,15 @@ class WorkerTest : public ::testing::Test {
     gate = std::make_unique<Event>(io.get_executor());
   }
 
-  Submission Submit(std::string name, std::optional<std::string> payload = {}) {
+  Submission Submit(std::string name) {
     ExecutionRequest request;
     request.id = NewId();
     request.runtime = "bash";
-    request.args = {name};
-    return testing::Start(io, queue.submit({request.id, "tenant", payload.value_or(request.Encode()),
+    request.args = {std::move(name)};
+    return SubmitRaw(request.Encode());
+  }
+  Submission SubmitRaw(std::string payload) {
+    return testing::Start(io, queue.submit({NewId(), "tenant", std::move(payload),
                                             std::chrono::system_clock::now() + std::chrono::hours(1)}));
   }
   awaitable<void> Settle() {
@@ -101,7 +104,7 @@ TEST_F(WorkerTest, UnreadableJobFailsAlone) {
   worker.Start();
   gate->Set();
   RunTest(io, [&]() -> awaitable<void> {
-    const auto bad = co_await Submit("", "not a job")->Outcome();
+    const auto bad = co_await SubmitRaw("not a job")->Outcome();
     CO_ASSERT(!bad);
     EXPECT_EQ(bad.error().code, ErrorCode::kInternal);
     EXPECT_EQ(log.Count("job dropped"), 1);
