@@ -31,8 +31,8 @@ void RemoveGroupTree(int parent, const std::string& name);
 /// The name of this process's group for its cells: `codeapi.<pid>`.
 std::string OwnGroupName();
 
-/// Removes the groups below `parent` that dead processes of ours left behind, by the process id in their name. One
-/// whose id is in use again is left to a later start.
+/// Removes the groups below `parent` that dead processes of ours left behind, by the process id in their
+/// name. One whose id is in use again is left to a later start.
 void SweepDeadGroups(int parent);
 
 }  // namespace codeapi
