@@ -29,6 +29,31 @@ def binary():
     return os.environ.get("CODEAPI_BIN") or str(ROOT / "build" / "release" / "codeapi")
 
 
+def as_user():
+    """The id of the ordinary user that servers are started as, or None: as the user of the tests."""
+    user = os.environ.get("CODEAPI_TEST_USER")
+    return int(user) if user else None
+
+
+def rootless():
+    """Whether the servers of the tests make cells without being root."""
+    return as_user() is not None or os.geteuid() != 0
+
+
+def command(*arguments):
+    """The codeapi command with these arguments, run as the user that servers are started as."""
+    user = as_user()
+    become = [] if user is None else ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups",
+                                      "--inh-caps=-all", "--ambient-caps=-all", "--bounding-set=-all"]
+    return [*become, binary(), *arguments]
+
+
+def give(path):
+    """Makes `path` belong to the user that servers are started as."""
+    if as_user() is not None:
+        os.chown(path, as_user(), as_user())
+
+
 def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -82,6 +107,7 @@ class Server:
 
     def __init__(self, environment=None, data_dir=None):
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="codeapi-test-"))
+        give(self.directory)
         self.data_dir = pathlib.Path(data_dir) if data_dir else self.directory / "data"
         self.port = free_port()
         # Every server has user ids of its own, so that a census counts only its own programs.
@@ -98,8 +124,9 @@ class Server:
     def start(self):
         """Returns once a program has run in a cell; raises StartFailed with the server's own words."""
         self.data_dir.mkdir(parents=True, exist_ok=True)
+        give(self.data_dir)
         with open(self.directory / "stdout.log", "wb") as stdout:
-            self.process = subprocess.Popen([binary(), "serve"], env=clean_environment(**self.settings),
+            self.process = subprocess.Popen(command("serve"), env=clean_environment(**self.settings),
                                             stdin=subprocess.DEVNULL, stdout=stdout, stderr=subprocess.PIPE,
                                             cwd=self.directory)
         self._reader = threading.Thread(target=self._read_stderr, daemon=True)

@@ -27,6 +27,7 @@
 #include "base/unique_fd.h"
 #include "jail/cgroup.h"
 #include "jail/landlock.h"
+#include "jail/user_namespace.h"
 #include "runtime/runtime.h"
 #include "worker/health.h"
 
@@ -62,9 +63,11 @@ Finding Kernel() {
 }
 
 Finding Privileges() {
-  const auto root = CheckPrivileges();
-  return {"privileges", root ? State::kOk : State::kBroken, root ? "root" : "not root",
-          root ? "" : "run as root: sudo codeapi doctor"};
+  const auto privilege = FindCellPrivilege();
+  if (!privilege)
+    return {"privileges", State::kBroken, "root without CAP_SYS_ADMIN", privilege.error().message};
+  if (*privilege == CellPrivilege::kRoot) return {"privileges", State::kOk, "root", ""};
+  return {"privileges", State::kOk, fmt::format("user {}: rootless cells", ::geteuid()), ""};
 }
 
 Finding Namespaces() {
@@ -159,7 +162,7 @@ class NoLog final : public Log {
 // The proof: everything above together.
 Finding Cell(const Settings& settings) {
   const auto jailer = FindJailer(settings);
-  if (!jailer || !CheckPrivileges())
+  if (!jailer || !FindCellPrivilege())
     return {"a cell", State::kBroken, "not tried", "fix what is broken above"};
   asio::io_context io(1);
   JailerSettings jailer_settings = MakeJailerSettings(settings);
@@ -180,7 +183,9 @@ Finding Cell(const Settings& settings) {
   if (!probed)
     return {"a cell", State::kBroken, probed.error().message, "see what is broken or missing above"};
   std::string detail = "a program ran; limits by cgroups " + sandbox.info().cgroup;
-  for (const std::string& warning : sandbox.info().warnings) detail += "; " + warning;
+  for (const std::string& warning : sandbox.info().warnings) {
+    detail += fmt::format("\n{:<16} {:<8} {}", "", "", warning);
+  }
   return {"a cell", State::kOk, detail, ""};
 }
 

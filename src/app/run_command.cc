@@ -156,7 +156,6 @@ asio::awaitable<int> RunInCell(LocalSandbox& sandbox, Prepared prepared, Termina
 int RunCommand(const RunOptions& options) {
   auto settings = LoadSettings();
   if (!settings) return Complain(settings.error());
-  if (auto root = CheckPrivileges(); !root) return Complain(root.error());
   auto jailer = FindJailer(*settings);
   if (!jailer) return Complain(jailer.error());
   auto prepared = Prepare(options, *settings);

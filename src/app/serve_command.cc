@@ -35,7 +35,11 @@ Result<Settings> EffectiveSettings(const ServeOptions& options) {
   if (options.host) settings->host = *options.host;
   if (options.port) settings->service_port = static_cast<std::uint16_t>(*options.port);
   if (options.data_dir) settings->data_dir = *options.data_dir;
-  if (settings->data_dir.empty()) settings->data_dir = "/var/lib/codeapi";
+  if (settings->data_dir.empty()) {
+    auto directory = DefaultDataDirectory();
+    if (!directory) return std::unexpected(directory.error());
+    settings->data_dir = std::move(*directory);
+  }
   if (!settings->local_mode) {
     return Fail(ErrorCode::kInvalid,
                 "LOCAL_MODE=false: this version serves one local user only; unset LOCAL_MODE");
@@ -176,7 +180,6 @@ int ServeCommand(const ServeOptions& options) {
   RaiseFileLimit();
   auto settings = EffectiveSettings(options);
   if (!settings) return Say(settings.error().message), 1;
-  if (auto root = CheckPrivileges(); !root) return Say(root.error().message), 1;
   auto jailer = FindJailer(*settings);
   if (!jailer) return Say(jailer.error().message), 1;
   Service service(std::move(*settings), std::move(*jailer));

@@ -94,9 +94,23 @@ Result<std::string> FindJailer(const Settings& settings) {
   return std::string(directory / "codeapi-jailer");
 }
 
-Result<void> CheckPrivileges() {
-  if (::geteuid() == 0) return {};
-  return Fail(ErrorCode::kForbidden, "cells can only be made as root for now: run this with sudo");
+Result<std::string> DefaultDataDirectory() {
+  if (::geteuid() == 0) return "/var/lib/codeapi";
+  // The XDG base directory specification: an empty or relative value counts as none.
+  const char* data = std::getenv("XDG_DATA_HOME");
+  const char* home = std::getenv("HOME");
+  std::filesystem::path base;
+  if (data != nullptr && data[0] == '/') {
+    base = data;
+  } else if (home != nullptr && home[0] == '/') {
+    base = std::filesystem::path(home) / ".local" / "share";
+  } else {
+    return Fail(ErrorCode::kInvalid, "no HOME to keep files in: set CODEAPI_DATA_DIR");
+  }
+  std::error_code ec;
+  std::filesystem::create_directories(base, ec);
+  if (ec) return FailErrno("make " + base.string() + " (CODEAPI_DATA_DIR)", ec.value());
+  return (base / "codeapi").string();
 }
 
 }  // namespace codeapi

@@ -54,6 +54,7 @@ std::string CellSetup::Encode() const {
       .U64(workspace_bytes)
       .U64(workspace_inodes)
       .U8(cgroup_namespace)
+      .U8(rootless)
       .Str(filter_allow)
       .Str(filter_deny)
       .payload();
@@ -67,6 +68,7 @@ std::optional<CellSetup> CellSetup::Decode(std::string_view payload) {
   out.workspace_bytes = in.U64();
   out.workspace_inodes = in.U64();
   out.cgroup_namespace = in.U8() != 0;
+  out.rootless = in.U8() != 0;
   out.filter_allow = in.Str();
   out.filter_deny = in.Str();
   return in.done() ? std::optional(std::move(out)) : std::nullopt;
@@ -118,7 +120,7 @@ std::optional<CellFile> CellFile::Decode(std::string_view payload) {
 }
 
 std::string CellExit::Encode() const {
-  return WireWriter().U32(wait_status).U64(wall_us).U64(cpu_us).payload();
+  return WireWriter().U32(wait_status).U64(wall_us).U64(cpu_us).U64(max_rss).payload();
 }
 
 std::optional<CellExit> CellExit::Decode(std::string_view payload) {
@@ -127,6 +129,7 @@ std::optional<CellExit> CellExit::Decode(std::string_view payload) {
   out.wait_status = in.U32();
   out.wall_us = in.U64();
   out.cpu_us = in.U64();
+  out.max_rss = in.U64();
   return in.done() ? std::optional(out) : std::nullopt;
 }
 

@@ -48,9 +48,10 @@ struct CellSetup {
   std::uint32_t gid = 0;
   std::uint64_t workspace_bytes = 0;  ///< cap of /mnt/data, /tmp and /dev/shm together
   std::uint64_t workspace_inodes = 0;
-  bool cgroup_namespace = true;  ///< false where cgroups cannot be used
-  std::string filter_allow;      ///< compiled BPF of the allow-list filter
-  std::string filter_deny;       ///< compiled BPF of the masked denials
+  bool cgroup_namespace = true;  ///< false where the kernel has none
+  bool rootless = false;  ///< uid and gid are the only ones of the cell's user namespace (user_namespace.h)
+  std::string filter_allow;  ///< compiled BPF of the allow-list filter
+  std::string filter_deny;   ///< compiled BPF of the masked denials
 
   std::string Encode() const;
   static std::optional<CellSetup> Decode(std::string_view payload);
@@ -89,6 +90,7 @@ struct CellExit {
   std::uint32_t wait_status = 0;  ///< as waitpid gives it
   std::uint64_t wall_us = 0;      ///< from fork to exit
   std::uint64_t cpu_us = 0;       ///< user and system time of every process that was reaped
+  std::uint64_t max_rss = 0;      ///< bytes, of the process that had most resident at once
 
   std::string Encode() const;
   static std::optional<CellExit> Decode(std::string_view payload);

@@ -53,6 +53,7 @@ TEST(CellMessages, CellSetup) {
   setup.workspace_bytes = 1ull << 33;
   setup.workspace_inodes = 20'000;
   setup.cgroup_namespace = false;
+  setup.rootless = true;
   setup.filter_allow = "\0\1\2"s;
   setup.filter_deny = "\3\0"s;
   ExpectExactLength(setup);
@@ -62,6 +63,7 @@ TEST(CellMessages, CellSetup) {
   EXPECT_EQ(out->workspace_bytes, 1ull << 33);
   EXPECT_EQ(out->workspace_inodes, 20'000u);
   EXPECT_FALSE(out->cgroup_namespace);
+  EXPECT_TRUE(out->rootless);
   EXPECT_EQ(out->filter_allow, "\0\1\2"s);
   EXPECT_EQ(out->filter_deny, "\3\0"s);
 }
@@ -131,12 +133,13 @@ TEST(CellMessages, AFileOfAnUnknownKindIsRefused) {
 }
 
 TEST(CellMessages, CellExit) {
-  const CellExit ended{0x8b00, 1ull << 40, 1ull << 41};
+  const CellExit ended{0x8b00, 1ull << 40, 1ull << 41, 1ull << 42};
   ExpectExactLength(ended);
   const auto out = CellExit::Decode(ended.Encode());
   EXPECT_EQ(out->wait_status, 0x8b00u);
   EXPECT_EQ(out->wall_us, 1ull << 40);
   EXPECT_EQ(out->cpu_us, 1ull << 41);
+  EXPECT_EQ(out->max_rss, 1ull << 42);
 }
 
 TEST(CellMessages, CellOutput) {

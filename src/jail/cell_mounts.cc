@@ -77,9 +77,8 @@ constexpr const char* kMaskedDirectories[] = {
 };
 constexpr const char* kSynthetic[] = {"cpuinfo", "stat", "uptime", "loadavg"};
 
-bool MakeDirectory(const std::string& path, mode_t mode, std::uint32_t uid, std::uint32_t gid) {
-  return ::mkdir(path.c_str(), mode) == 0 && ::chown(path.c_str(), uid, gid) == 0 &&
-         ::chmod(path.c_str(), mode) == 0;
+bool MakeDirectory(const std::string& path, mode_t mode) {
+  return ::mkdir(path.c_str(), mode) == 0 && ::chmod(path.c_str(), mode) == 0;
 }
 
 bool Bind(const std::string& from, const char* to) {
@@ -102,8 +101,9 @@ MountStatus MountWorkspace(const CellSetup& setup, CellFilesystem& out) {
                               ",nr_inodes=" + std::to_string(setup.workspace_inodes);
   if (::mount("cell", kStagingDir, "tmpfs", MS_NOSUID | MS_NODEV, options.c_str()) != 0)
     return Failed("mount tmpfs");
-  if (!MakeDirectory(staging + "/data", 0700, setup.uid, setup.gid) ||
-      !MakeDirectory(staging + "/tmp", 01777, 0, 0) || !MakeDirectory(staging + "/shm", 01777, 0, 0)) {
+  if (!MakeDirectory(staging + "/data", 0700) ||
+      ::chown((staging + "/data").c_str(), setup.uid, setup.gid) != 0 ||
+      !MakeDirectory(staging + "/tmp", 01777) || !MakeDirectory(staging + "/shm", 01777)) {
     return Failed("make workspace directories");
   }
   out.meminfo.reset(::open((staging + "/meminfo").c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0444));

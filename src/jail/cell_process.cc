@@ -49,16 +49,19 @@ Result<Ends> MakeStream() {
 }
 
 // Exit statuses of a child that did not get as far as its exec.
-constexpr int kNoDevNull = 120, kNoDescriptors = 121, kNoCgroup = 122, kNoExec = 123;
+constexpr int kNoDevNull = 120, kNoDescriptors = 121, kNoCgroup = 122, kNoExec = 123, kNoIds = 124;
 
 // In the child: no allocation, no locks.
-[[noreturn]] void ExecInit(int init_fd, std::span<const int> join_fds, int control, int out, int err) {
+[[noreturn]] void ExecInit(int init_fd, std::span<const int> join_fds, const UserNamespaceMap* rootless,
+                           int control, int out, int err) {
   sigset_t none;
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
   for (const int fd : join_fds) {
     if (::write(fd, "0", 1) != 1) ::_exit(kNoCgroup);
   }
+  if (rootless != nullptr && (!WriteUserNamespaceMap(*rootless) || !KeepCapabilitiesOverExec()))
+    ::_exit(kNoIds);
   const int null = ::open("/dev/null", O_RDWR);
   if (null < 0 || ::dup2(null, 0) < 0 || ::dup2(null, 1) < 0 || ::dup2(null, 2) < 0) ::_exit(kNoDevNull);
   if (::dup2(control, kInitControlFd) < 0 || ::dup2(out, kInitStdoutFd) < 0 ||
@@ -84,6 +87,8 @@ std::string CellStartFailure(int exit_status) {
       return "cannot place its descriptors";
     case kNoCgroup:
       return "cannot join its cgroup";
+    case kNoIds:
+      return "cannot map its user id";
     case kNoExec:
       return "cannot execute codeapi-init";
     default:
@@ -91,7 +96,8 @@ std::string CellStartFailure(int exit_status) {
   }
 }
 
-Result<CellProcess> StartCellInit(int init_fd, std::span<const int> join_fds, int clone_into_fd) {
+Result<CellProcess> StartCellInit(int init_fd, std::span<const int> join_fds, int clone_into_fd,
+                                  const UserNamespaceMap* rootless) {
   auto control = MakeStream();
   if (!control) return std::unexpected(control.error());
   auto out = MakePipe();
@@ -102,6 +108,7 @@ Result<CellProcess> StartCellInit(int init_fd, std::span<const int> join_fds, in
   int pidfd = -1;
   clone_args args{};
   args.flags = CLONE_PIDFD | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS;
+  if (rootless != nullptr) args.flags |= CLONE_NEWUSER;
   args.pidfd = reinterpret_cast<std::uintptr_t>(&pidfd);
   args.exit_signal = SIGCHLD;
   if (clone_into_fd >= 0) {
@@ -110,7 +117,9 @@ Result<CellProcess> StartCellInit(int init_fd, std::span<const int> join_fds, in
   }
   const long pid = ::syscall(SYS_clone3, &args, sizeof args);
   if (pid < 0) return FailErrno("clone3");
-  if (pid == 0) ExecInit(init_fd, join_fds, control->theirs.get(), out->theirs.get(), err->theirs.get());
+  if (pid == 0) {
+    ExecInit(init_fd, join_fds, rootless, control->theirs.get(), out->theirs.get(), err->theirs.get());
+  }
   return CellProcess{static_cast<pid_t>(pid), UniqueFd(pidfd), std::move(control->ours), std::move(out->ours),
                      std::move(err->ours)};
 }

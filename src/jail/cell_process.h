@@ -9,6 +9,7 @@
 
 #include "base/result.h"
 #include "base/unique_fd.h"
+#include "jail/user_namespace.h"
 
 namespace codeapi {
 
@@ -23,10 +24,12 @@ struct CellProcess {
 
 /// Starts init (an open executable) by clone3 in new mount, PID, network, IPC and UTS namespaces; before its
 /// exec it moves itself into a cgroup by writing "0" to each of `join_fds`, or is born in the one of
-/// `clone_into_fd` (-1: none). The caller must be single-threaded and inside the template root. Init does
-/// nothing until it receives a CellSetup. What fails between clone and exec becomes its exit status: see
-/// CellStartFailure.
-Result<CellProcess> StartCellInit(int init_fd, std::span<const int> join_fds, int clone_into_fd);
+/// `clone_into_fd` (-1: none). With `rootless` it gets a user namespace of its own as well, with these ids in
+/// it, and the template root must show the /proc it was made with. The caller must be single-threaded and
+/// inside the template root. Init does nothing until it receives a CellSetup. What fails between clone and
+/// exec becomes its exit status: see CellStartFailure.
+Result<CellProcess> StartCellInit(int init_fd, std::span<const int> join_fds, int clone_into_fd,
+                                  const UserNamespaceMap* rootless = nullptr);
 
 /// What went wrong, for an exit status of a process that did not become init; empty for any other status.
 std::string CellStartFailure(int exit_status);

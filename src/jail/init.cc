@@ -62,6 +62,7 @@ class CellInit {
   bool ReportStart(int report_fd);
   bool Supervise();
   bool ReapSome();
+  void Count(const rusage& usage);
   bool Finish();
   bool SendFile(const HarvestedFile& file);
 
@@ -206,16 +207,17 @@ void CellInit::Prepare(ProgramStart& start) {
   start.argv = Pointers(begin_.argv);
   start.env = Pointers(begin_.env);
   start.limits = {ResourceLimit{RLIMIT_NOFILE, begin_.open_files},
-                  ResourceLimit{RLIMIT_NPROC, begin_.processes},
+                  // A rootless cell's init is the same user as its program, and counts.
+                  ResourceLimit{RLIMIT_NPROC, begin_.processes + (setup_.rootless ? 1 : 0)},
                   ResourceLimit{RLIMIT_FSIZE, begin_.file_size},
                   ResourceLimit{RLIMIT_DATA, begin_.data_limit != 0 ? begin_.data_limit : RLIM_INFINITY},
                   ResourceLimit{RLIMIT_CORE, 0},  // attack 22: no core file is ever an output
-                  ResourceLimit{RLIMIT_MEMLOCK, 0},
-                  ResourceLimit{RLIMIT_RTPRIO, 0},
+                  ResourceLimit{RLIMIT_MEMLOCK, 0}, ResourceLimit{RLIMIT_RTPRIO, 0},
                   ResourceLimit{RLIMIT_STACK, 8u << 20}};
   LockdownSpec& spec = start.spec;
   spec.uid = setup_.uid;
   spec.gid = setup_.gid;
+  spec.keep_groups = setup_.rootless;
   spec.stdin_fd = workspace_->stdin_fd();
   if (spec.stdin_fd < 0) {
     null_.reset(::open("/dev/null", O_RDONLY | O_CLOEXEC));
@@ -286,6 +288,12 @@ bool CellInit::ReportStart(int report_fd) {
   return false;
 }
 
+// Adds one process that was reaped.
+void CellInit::Count(const rusage& usage) {
+  exit_.cpu_us += Micros(usage.ru_utime) + Micros(usage.ru_stime);
+  exit_.max_rss = std::max(exit_.max_rss, static_cast<std::uint64_t>(usage.ru_maxrss) * 1024);
+}
+
 // Reaps what has ended, but not without bound: processes that fork and exit all the time would keep this busy
 // for ever (attack 2). True when there may be more.
 bool CellInit::ReapSome() {
@@ -296,7 +304,7 @@ bool CellInit::ReapSome() {
     const pid_t pid = ::wait4(-1, &status, WNOHANG, &usage);
     if (pid < 0 && errno == EINTR) continue;
     if (pid <= 0) return false;
-    exit_.cpu_us += Micros(usage.ru_utime) + Micros(usage.ru_stime);
+    Count(usage);
     if (pid == main_pid_) {
       exit_.wait_status = static_cast<std::uint32_t>(status);
       exit_.wall_us = NowMicros() - started_us_;
@@ -332,7 +340,7 @@ bool CellInit::Supervise() {
     int status = 0;
     rusage usage{};
     if (::wait4(-1, &status, 0, &usage) < 0 && errno != EINTR) break;
-    exit_.cpu_us += Micros(usage.ru_utime) + Micros(usage.ru_stime);
+    Count(usage);
   }
   return channel_.Send(CellMessage::kExited, exit_.Encode());
 }

@@ -30,8 +30,13 @@ bool SetDescriptors(const LockdownSpec& spec) {
 
 bool SetLimits(const LockdownSpec& spec) {
   for (std::size_t i = 0; i < spec.limit_count; ++i) {
-    const rlimit limit{spec.limits[i].value, spec.limits[i].value};
-    if (::setrlimit(static_cast<__rlimit_resource>(spec.limits[i].resource), &limit) != 0) return false;
+    const auto resource = static_cast<__rlimit_resource>(spec.limits[i].resource);
+    // Without CAP_SYS_RESOURCE no limit rises above the hard limit that the service was started with.
+    rlimit now{};
+    if (::getrlimit(resource, &now) != 0) return false;
+    const rlim_t value = spec.limits[i].value < now.rlim_max ? spec.limits[i].value : now.rlim_max;
+    const rlimit limit{value, value};
+    if (::setrlimit(resource, &limit) != 0) return false;
   }
   return true;
 }
@@ -54,7 +59,7 @@ bool SetIdentity(const LockdownSpec& spec) {
     }
   }
   // Raw calls: glibc's wrappers signal every thread of the process, and there is only this one.
-  return ::syscall(SYS_setgroups, 0, nullptr) == 0 &&
+  return (spec.keep_groups || ::syscall(SYS_setgroups, 0, nullptr) == 0) &&
          ::syscall(SYS_setresgid, spec.gid, spec.gid, spec.gid) == 0 &&
          ::syscall(SYS_setresuid, spec.uid, spec.uid, spec.uid) == 0;
 }
@@ -135,6 +140,9 @@ LockdownStep LockDown(const LockdownSpec& spec) {
   }
   if (!SetDescriptors(spec)) return LockdownStep::kDescriptors;
   if (!SetLimits(spec)) return LockdownStep::kLimits;
+  // The files in /proc of a process that is not dumpable belong to the host's root, which a rootless init is
+  // not; see below for why it is done again.
+  ::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
   if (!SetOomScore()) return LockdownStep::kOomScore;
   ::umask(077);
   // Speculation controls are best effort: not every CPU knows them, and none is promised (attack 59).
@@ -143,7 +151,7 @@ LockdownStep LockDown(const LockdownSpec& spec) {
   if (!EmptyBoundingSet()) return LockdownStep::kCapabilities;
   if (!SetIdentity(spec)) return LockdownStep::kIdentity;
   if (!DropCapabilities()) return LockdownStep::kCapabilities;
-  // Or the program's own /proc/self would belong to root and be closed to it.
+  // The change of ids took it away, and the program's own /proc/self would be closed to it.
   ::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
   if (::chdir(spec.working_directory) != 0) return LockdownStep::kWorkingDirectory;
   if (!LoadFilter(spec.deny) || !LoadFilter(spec.allow)) return LockdownStep::kFilter;

@@ -39,7 +39,8 @@ struct ResourceLimit {
 struct LockdownSpec {
   uid_t uid = 0;  ///< neither may be 0 (root) or -1 (which the kernel reads as "stay root")
   gid_t gid = 0;
-  int stdin_fd = -1;  ///< become 0, 1 and 2; every other descriptor is closed
+  bool keep_groups = false;  ///< in a user namespace whose maker may not drop supplementary groups
+  int stdin_fd = -1;         ///< become 0, 1 and 2; every other descriptor is closed
   int stdout_fd = -1;
   int stderr_fd = -1;
   int keep_fd = -1;  ///< stays open, close-on-exec, as the way to report a failed exec; moved to fd 3

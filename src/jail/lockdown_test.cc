@@ -140,6 +140,40 @@ TEST_F(LockdownTest, NothingOfRootIsLeft) {
   EXPECT_EQ(fields["Seccomp_filters"], "2");
 }
 
+// Rootless, or as a root that may not raise limits: what the service was started with is the most there is.
+TEST_F(LockdownTest, NoLimitRisesAboveTheOneItWasStartedWith) {
+  const auto child = testing::RunInChild([&](int out) {
+    LockdownSpec spec = Spec(out);
+    BeCareless(spec, out);
+    const rlimit low{48, 48};
+    ::setrlimit(RLIMIT_NOFILE, &low);
+    const LockdownStep step = LockDown(spec);
+    rlimit files{}, size{};
+    ::getrlimit(RLIMIT_NOFILE, &files);
+    ::getrlimit(RLIMIT_FSIZE, &size);
+    testing::Report(kLockdownReportFd, std::string(LockdownStepName(step)) + " " +
+                                           std::to_string(files.rlim_max) + " " +
+                                           std::to_string(size.rlim_max));
+  });
+  EXPECT_EQ(child.output, "none 48 1048576");
+}
+
+TEST_F(LockdownTest, GroupsThatCannotBeDroppedMayStay) {
+  const auto groups = [&](bool keep) {
+    const auto child = testing::RunInChild([&](int out) {
+      LockdownSpec spec = Spec(out);
+      BeCareless(spec, out);
+      spec.keep_groups = keep;
+      const LockdownStep step = LockDown(spec);
+      testing::Report(kLockdownReportFd,
+                      std::string(LockdownStepName(step)) + " " + std::to_string(::getgroups(0, nullptr)));
+    });
+    return child.output;
+  };
+  EXPECT_EQ(groups(true), "none 2");
+  EXPECT_EQ(groups(false), "none 0");
+}
+
 TEST_F(LockdownTest, SignalsAreAsAtTheStart) {
   auto fields = Fields(After([](int out) {
     const int fd = ::open("/proc/self/status", O_RDONLY);

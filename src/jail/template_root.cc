@@ -183,6 +183,11 @@ class Builder {
     for (const char* path : {"/mnt", "/mnt/data", "/proc", "/run", "/tmp", "/var", "/var/cache"})
       Directory(path);
     Link("/tmp", "/var/tmp");
+    // In a user namespace the kernel lets /proc be mounted only where one is to be seen in full already (its
+    // mount_too_revealing). Each cell's own covers this one for good: a program cannot unmount anything.
+    if (options_.keep_proc) {
+      Check(::mount("/proc", At("/proc").c_str(), nullptr, MS_BIND | MS_REC, nullptr) == 0, "bind /proc");
+    }
     BindEntry("/var/cache/fontconfig");
   }
 

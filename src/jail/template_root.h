@@ -13,6 +13,7 @@ struct TemplateOptions {
   std::uint32_t first_uid = 0;  ///< uids of cells, all shown as user `sandbox`
   std::uint32_t uid_count = 0;
   std::uint32_t cpus = 1;  ///< how many CPUs /proc/cpuinfo and /proc/stat show
+  bool keep_proc = false;  ///< show the caller's /proc, without which rootless cells may not mount one
 };
 
 /// Moves the calling process, for good, into a mount namespace of its own whose root is the template:

@@ -180,7 +180,8 @@ Verdict Cell::MakeVerdict() const {
     out.signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
   }
   if (usage.cpu_us > cpu_baseline_us_) out.cpu_us = usage.cpu_us - cpu_baseline_us_;
-  out.memory_peak = usage.memory_peak;
+  // Without a cgroup that counts, the largest process is the best that is known.
+  out.memory_peak = usage.memory_peak == 0 && exit_ ? exit_->max_rss : usage.memory_peak;
   if (usage.oom_kills > 0) out.end = RunEnd::kMemoryLimit;
   if (limit_) out.end = *limit_;
   out.stderr_truncated = stderr_truncated_;

@@ -129,7 +129,7 @@ void FakeInit::Program() {
   }
   ::close(kInitStdoutFd);
   ::close(kInitStderrFd);
-  channel_.Send(CellMessage::kExited, CellExit{3 << 8, 1000, 500}.Encode());
+  channel_.Send(CellMessage::kExited, CellExit{3 << 8, 1000, 500, 4096}.Encode());
 }
 
 void FakeInit::Harvest() {

@@ -84,6 +84,18 @@ Result<void> Jailer::OpenCgroups(const std::string& mode, JailerInfo& info) {
   return {};
 }
 
+// Cells of an ordinary user are made in user namespaces, this one around them all.
+Result<void> Jailer::EnterPrivileges(JailerInfo& info) {
+  const auto privilege = FindCellPrivilege();
+  if (!privilege) return std::unexpected(privilege.error());
+  if (*privilege == CellPrivilege::kRoot) return {};
+  info.rootless = true;
+  for (std::string& limit : RootlessLimits()) info.warnings.push_back(std::move(limit));
+  if (auto entered = EnterUserNamespace(); !entered) return entered;
+  rootless_ = MakeUserNamespaceMap(settings_.uid_base, settings_.uid_base, 0, 0);
+  return {};
+}
+
 JailerInfo Jailer::Prepare(const JailerSettings& settings) {
   JailerInfo info;
   settings_ = settings;
@@ -95,6 +107,10 @@ JailerInfo Jailer::Prepare(const JailerSettings& settings) {
   if (!filters) return failed(filters.error());
   filters_ = std::move(*filters);
   if (auto opened = OpenCgroups(settings.cgroup, info); !opened) return failed(opened.error());
+  if (settings.cpu_hundredths > 0 && !info.limits_memory) {
+    return failed({ErrorCode::kSetupFailed, "CODEAPI_SANDBOX_CPUS needs cgroups, which cannot be used here"});
+  }
+  if (auto entered = EnterPrivileges(info); !entered) return failed(entered.error());
 
   const long online = ::sysconf(_SC_NPROCESSORS_ONLN);
   environment_.cpus = static_cast<std::uint32_t>(std::max(online, 1L));
@@ -103,10 +119,12 @@ JailerInfo Jailer::Prepare(const JailerSettings& settings) {
   }
   environment_.cpu_hundredths = settings.cpu_hundredths;
   environment_.limits_memory = info.limits_memory;
+  cgroup_namespaces_ = ::access("/proc/self/ns/cgroup", F_OK) == 0;
   environment_.workspace_bytes = settings.workspace_bytes;
   environment_.rules = settings.rules;
 
-  const TemplateOptions root{settings.root, settings.uid_base, settings.max_cells, environment_.cpus};
+  const TemplateOptions root{settings.root, settings.uid_base, settings.max_cells, environment_.cpus,
+                             info.rootless};
   if (auto entered = EnterTemplateRoot(root); !entered) return failed(entered.error());
   for (const Runtime& runtime : Runtimes()) {
     if (::access(runtime.run.front().c_str(), X_OK) == 0) runtimes_.push_back(runtime.id);
@@ -284,7 +302,8 @@ bool Jailer::SpawnCell(std::string& why) {
     return false;
   }
   const auto grouped = EventLoop::Clock::now();
-  auto process = StartCellInit(init_.get(), (*cgroup)->join_fds(), (*cgroup)->clone_into_fd());
+  auto process = StartCellInit(init_.get(), (*cgroup)->join_fds(), (*cgroup)->clone_into_fd(),
+                               rootless_ ? &*rootless_ : nullptr);
   if (!process) {
     why = process.error().message;
     (*cgroup)->Remove();
@@ -296,10 +315,11 @@ bool Jailer::SpawnCell(std::string& why) {
   *free = std::make_unique<Cell>(loop_, static_cast<CellEvents&>(*this), environment_, slot,
                                  std::move(*process), std::move(*cgroup), timings);
   CellSetup setup;
-  setup.uid = setup.gid = settings_.uid_base + slot;
+  setup.uid = setup.gid = settings_.uid_base + (rootless_ ? 0 : slot);
+  setup.rootless = rootless_.has_value();
   setup.workspace_bytes = settings_.workspace_bytes;
   setup.workspace_inodes = settings_.workspace_inodes;
-  setup.cgroup_namespace = environment_.limits_memory;
+  setup.cgroup_namespace = cgroup_namespaces_;
   setup.filter_allow = filters_.allow;
   setup.filter_deny = filters_.deny;
   (*free)->SetUp(setup);

@@ -16,6 +16,7 @@
 
 #include "base/unique_fd.h"
 #include "jail/seccomp_policy.h"
+#include "jail/user_namespace.h"
 #include "jailer/cell.h"
 #include "jailer/event_loop.h"
 
@@ -39,6 +40,7 @@ class Jailer final : private CellEvents {
   std::optional<Frame> ReadHello();
   JailerInfo Prepare(const JailerSettings& settings);
   Result<void> OpenCgroups(const std::string& mode, JailerInfo& info);
+  Result<void> EnterPrivileges(JailerInfo& info);
   bool SendAll(std::string_view bytes);
 
   void OnWorker(std::uint32_t events);
@@ -74,6 +76,7 @@ class Jailer final : private CellEvents {
   CellEnvironment environment_;
   SeccompFilters filters_;
   std::unique_ptr<CgroupTree> cgroups_;
+  std::optional<UserNamespaceMap> rootless_;  // of every cell; none when root
   std::vector<std::string> runtimes_;
 
   std::vector<std::unique_ptr<Cell>> cells_;  // by slot; null is free
@@ -81,6 +84,7 @@ class Jailer final : private CellEvents {
   std::unordered_map<std::uint32_t, WaitingRun> waiting_;
   std::deque<std::uint32_t> waiting_order_;
   std::uint64_t cells_made_ = 0;
+  bool cgroup_namespaces_ = false;  // whether the kernel has them
   EventLoop::TimerId refill_timer_ = 0;
   bool stopping_ = false;
 };

@@ -144,6 +144,7 @@ Result<JailerSettings> JailerSettings::Decode(std::string_view text) {
 std::string JailerInfo::Encode() const {
   return json::serialize(json::object{{"cgroup", cgroup},
                                       {"limits_memory", limits_memory},
+                                      {"rootless", rootless},
                                       {"runtimes", Array(runtimes)},
                                       {"warnings", Array(warnings)},
                                       {"error", error}});
@@ -154,6 +155,7 @@ Result<JailerInfo> JailerInfo::Decode(std::string_view text) {
   JailerInfo out;
   out.cgroup = in.String("cgroup");
   out.limits_memory = in.Bool("limits_memory");
+  out.rootless = in.Bool("rootless");
   out.runtimes = in.Strings("runtimes");
   out.warnings = in.Strings("warnings");
   out.error = in.String("error");

@@ -34,6 +34,7 @@ struct JailerSettings {
 struct JailerInfo {
   std::string cgroup;  ///< v2, v1, none
   bool limits_memory = false;
+  bool rootless = false;              ///< cells are an ordinary user's (jail/user_namespace.h)
   std::vector<std::string> runtimes;  ///< ids whose interpreter exists in the root
   std::vector<std::string> warnings;  ///< what this host cannot isolate or limit
   std::string error;                  ///< not empty: no cell can be made, and why
@@ -92,7 +93,7 @@ struct Verdict {
   int signal = 0;  ///< signal number when end is kSignal
   std::uint64_t wall_us = 0;
   std::uint64_t cpu_us = 0;
-  std::uint64_t memory_peak = 0;  ///< bytes, workspace included; 0 where the host cannot tell
+  std::uint64_t memory_peak = 0;  ///< bytes, workspace included; without cgroups, of the largest process
   bool stderr_truncated = false;
   HarvestSummary harvest;
   std::map<std::string, std::uint64_t> setup_us;  ///< by step

@@ -32,7 +32,7 @@ JailerSettings SomeSettings() {
 }
 
 JailerInfo SomeInfo() {
-  return {"none", true, {"py", "bash"}, {"no cgroups: \"why\"", "line\nbreak"}, "it failed"};
+  return {"none", true, true, {"py", "bash"}, {"no cgroups: \"why\"", "line\nbreak"}, "it failed"};
 }
 
 RunRequest SomeRun() {

@@ -51,7 +51,7 @@ TEST_F(JailerClientTest, AnythingButAHelloIsNoJailer) {
       EncodeFrame(FrameType::kHello, 0, "{}"),
       EncodeFrame(FrameType::kHello, 0, "not JSON"),
       EncodeFrame(FrameType::kHello, 0,
-                  R"({"cgroup":1,"limits_memory":2,"runtimes":3,"warnings":4,"error":5})"),
+                  R"({"cgroup":1,"limits_memory":2,"rootless":6,"runtimes":3,"warnings":4,"error":5})"),
       EncodeFrame(FrameType::kVerdict, 0, Verdict{}.Encode()),
       std::string("\xff\xff\xff\xff\x01\0\0\0\0", 9),  // a hello of 4 GiB
   };
