@@ -8,7 +8,8 @@ cd "$(dirname "$0")/.."
 work=build/cgroup2
 boot_seconds=300  # emulated, on a busy machine; it takes about 20
 programs=(/bin/bash /bin/cat /bin/grep /bin/ls /bin/mkdir /bin/mount /bin/sleep /bin/dd /bin/true /usr/bin/python3
-  /usr/bin/head /usr/bin/stat /usr/bin/wc /bin/cp /sbin/switch_root)
+  /usr/bin/head /usr/bin/stat /usr/bin/wc /bin/cp /bin/chown
+  /bin/chmod /usr/bin/setpriv /sbin/switch_root)
 
 need_root test-cgroup2
 packages=(qemu-system-x86 cpio kmod)

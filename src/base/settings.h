@@ -51,6 +51,7 @@ struct Settings {
   int pool_size = 4;  ///< cells kept ready; 0: none
   CgroupMode cgroup = CgroupMode::kAuto;
   std::uint32_t sandbox_uid_base = 200'000;
+  int sandbox_cpu_weight = 100;    ///< of each execution, as in cgroup v2
   int sandbox_cpu_hundredths = 0;  ///< 150 is one and a half CPUs; 0: all
 
   // Limits of one execution

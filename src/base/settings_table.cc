@@ -92,6 +92,8 @@ constexpr SettingInfo kTable[] = {
      "first user id that programs run as", 65'536, kLastUidBase},
     {"CODEAPI_SANDBOX_CPUS", "", kHundredths, &S::sandbox_cpu_hundredths, kLimits,
      "CPUs an execution may use, with up to two decimals; 0: all", 0, 102'400},
+    {"CODEAPI_SANDBOX_CPU_WEIGHT", "", kInteger, &S::sandbox_cpu_weight, kLimits,
+     "an execution's share when CPU is short; everything else on the machine has 100", 1, 10'000},
 
     {"SANDBOX_RUN_TIMEOUT", "CODEAPI_SANDBOX_RUN_TIMEOUT", kDuration, &S::run_timeout, kLimits,
      "wall time of a program", 10, kDay, .not_positive_is_default = true},

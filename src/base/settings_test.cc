@@ -77,6 +77,7 @@ TEST(Settings, AnEmptyEnvironmentGivesTheDefaults) {
   EXPECT_EQ(s.sandbox_uid_base, 200'000U);
   EXPECT_EQ(s.root, "host");
   EXPECT_EQ(s.sandbox_cpu_hundredths, 0);
+  EXPECT_EQ(s.sandbox_cpu_weight, 100);
   EXPECT_EQ(s.cgroup, CgroupMode::kAuto);
   EXPECT_EQ(s.log_level, LogLevel::kInfo);
   EXPECT_EQ(s.file_ttl, milliseconds(86'400'000));

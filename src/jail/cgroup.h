@@ -18,6 +18,9 @@ struct CgroupLimits {
   std::uint64_t memory_bytes = 0;  ///< anonymous memory, page tables, kernel memory and the workspace's pages
   std::uint32_t processes = 0;     ///< processes and threads, init included
   std::uint32_t cpu_hundredths = 0;  ///< CPU bandwidth; 100 is one CPU
+  /// Share of the CPU when there is not enough for all, as version 2 counts it: 1 to 10000, and 100 is what
+  /// everything else has; 0 leaves it at that.
+  std::uint32_t cpu_weight = 0;
 
   bool operator==(const CgroupLimits&) const = default;
 };
@@ -51,7 +54,9 @@ class CellCgroup {
   virtual std::uint32_t oom_epoll_events() const { return EPOLLIN; }
   /// Takes the event off oom_fd().
   virtual void DrainOomEvent() {}
-  /// False while a process is still dying in it.
+  /// Kills every process in it at once, where the kernel can (version 2, Linux 5.14).
+  virtual void KillAll() {}
+  /// False while a process is still dying in it; a name is used again only after this was true.
   virtual bool Remove() = 0;
 };
 

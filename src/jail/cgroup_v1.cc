@@ -19,6 +19,8 @@ enum Controller : std::size_t { kMemory, kPids, kCpuacct, kCpu, kControllers };
 constexpr std::array<const char*, kControllers> kNames = {"memory", "pids", "cpuacct", "cpu"};
 // CFS bandwidth period: the kernel's default.
 constexpr std::uint64_t kCpuPeriodUs = 100'000;
+// What a group has unless it is told otherwise: 100 in the words of version 2, 1024 in those of version 1.
+constexpr std::uint64_t kDefaultWeight = 100;
 
 struct Location {
   std::string mount_point;
@@ -97,6 +99,11 @@ class V1Cell final : public CellCgroup {
       const std::string quota =
           limits.cpu_hundredths == 0 ? "-1" : std::to_string(limits.cpu_hundredths * kCpuPeriodUs / 100);
       if (auto set = WriteCgroupFile(dirs_[kCpu].get(), "cpu.cfs_quota_us", quota); !set) return set;
+    }
+    if (limits.cpu_weight != limits_.cpu_weight) {
+      const std::uint64_t weight = limits.cpu_weight == 0 ? kDefaultWeight : limits.cpu_weight;
+      const std::string shares = std::to_string(std::max<std::uint64_t>(2, weight * 1024 / kDefaultWeight));
+      if (auto set = WriteCgroupFile(dirs_[kCpu].get(), "cpu.shares", shares); !set) return set;
     }
     limits_ = limits;
     return {};

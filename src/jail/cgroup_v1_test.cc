@@ -195,6 +195,17 @@ TEST_F(CgroupV1Test, LimitsArriveInTheKernelAndCanBeChanged) {
   EXPECT_EQ(Value("cpu", "cpu.cfs_quota_us"), "-1");
 }
 
+TEST_F(CgroupV1Test, WeightsAreSharesOfTheCpu) {
+  ASSERT_TRUE(cell_->SetLimits({0, 0, 0, 50}));
+  EXPECT_EQ(Value("cpu", "cpu.shares"), "512");
+  ASSERT_TRUE(cell_->SetLimits({0, 0, 0, 10'000}));
+  EXPECT_EQ(Value("cpu", "cpu.shares"), "102400");
+  ASSERT_TRUE(cell_->SetLimits({0, 0, 0, 1}));
+  EXPECT_EQ(Value("cpu", "cpu.shares"), "10");
+  ASSERT_TRUE(cell_->SetLimits({}));
+  EXPECT_EQ(Value("cpu", "cpu.shares"), "1024");
+}
+
 TEST_F(CgroupV1Test, WhereSwapIsCountedItIsPartOfTheLimit) {
   ASSERT_TRUE(cell_->SetLimits({64 * kMiB, 0, 0}));
   const std::string with_swap = Value("memory", "memory.memsw.limit_in_bytes");

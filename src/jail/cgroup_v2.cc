@@ -16,6 +16,7 @@ namespace {
 constexpr const char* kNeeded[] = {"memory", "pids", "cpu"};
 // The kernel's default period for cpu.max.
 constexpr std::uint64_t kCpuPeriodUs = 100'000;
+constexpr std::uint32_t kDefaultWeight = 100;
 
 std::string Limit(std::uint64_t value) {
   return value == 0 ? "max" : std::to_string(value);
@@ -32,6 +33,8 @@ class V2Cell final : public CellCgroup {
     events_.reset(::openat(dir_.get(), "memory.events", O_RDONLY | O_CLOEXEC));
     if (!events_) return FailErrno("open memory.events of the new cgroup");
     DrainOomEvent();  // arms it
+    // Not memory.oom.group: it would take init along, and with it what the program has written. The event
+    // ends the program as a whole just as well.
     return {};
   }
 
@@ -56,6 +59,10 @@ class V2Cell final : public CellCgroup {
       const std::string value = Limit(quota) + " " + std::to_string(kCpuPeriodUs);
       if (auto set = WriteCgroupFile(dir_.get(), "cpu.max", value); !set) return set;
     }
+    if (limits.cpu_weight != limits_.cpu_weight) {
+      const std::uint32_t weight = limits.cpu_weight == 0 ? kDefaultWeight : limits.cpu_weight;
+      if (auto set = WriteCgroupFile(dir_.get(), "cpu.weight", std::to_string(weight)); !set) return set;
+    }
     limits_ = limits;
     return {};
   }
@@ -75,6 +82,11 @@ class V2Cell final : public CellCgroup {
     char buffer[512];
     const ssize_t ignored = ::pread(events_.get(), buffer, sizeof buffer, 0);
     static_cast<void>(ignored);
+  }
+
+  void KillAll() override {
+    // Before Linux 5.14 there is no such file; the PID namespace's end kills them as well.
+    static_cast<void>(WriteCgroupFile(dir_.get(), "cgroup.kill", "1"));
   }
 
   bool Remove() override {

@@ -105,6 +105,13 @@ Result<std::string> CompileDeny() {
                                    CLONE_NEWPID, CLONE_NEWNET}) {
     filter.Add(SCMP_ACT_ERRNO(EPERM), "clone", Masked(0, flag, flag));
   }
+  // A rootless cell's init is the same user as its program, which could otherwise take its limits and its
+  // share of the CPU away (attack 8).
+  constexpr std::uint32_t kInit = 1;
+  for (const char* name : {"prlimit64", "sched_setattr", "sched_setparam", "sched_setscheduler"}) {
+    filter.Add(SCMP_ACT_ERRNO(EPERM), name, Masked(0, kMask32, kInit));
+  }
+  filter.Add(SCMP_ACT_ERRNO(EPERM), "setpriority", Masked(1, kMask32, kInit));
   // Attack 55: no typing into somebody's terminal.
   constexpr std::uint32_t kTioclinux = 0x541C;
   for (const std::uint32_t request : {static_cast<std::uint32_t>(TIOCSTI), kTioclinux}) {

@@ -72,7 +72,7 @@ void Cell::Bind(std::uint32_t job, const RunRequest& request) {
   credit_ = kInitialCredit;
   state_ = State::kFeeding;
   const CgroupLimits limits{request.memory_bytes + environment_.workspace_bytes, request.processes + 1,
-                            environment_.cpu_hundredths};
+                            environment_.cpu_hundredths, environment_.cpu_weight};
   if (auto set = cgroup_->SetLimits(limits); !set) return Fail("sandbox_setup_failed", set.error().message);
   const Runtime* runtime = FindRuntime(request.runtime);
   if (runtime == nullptr) return Fail("sandbox_setup_failed", "unknown runtime " + request.runtime);
@@ -224,6 +224,7 @@ void Cell::Die() {
     loop_.Cancel(std::exchange(*timer, 0));
   for (const UniqueFd* fd : {&process_.control, &process_.out, &process_.err}) loop_.Modify(fd->get(), 0);
   if (cgroup_->oom_fd() >= 0) loop_.Remove(cgroup_->oom_fd());
+  cgroup_->KillAll();
   // PID 1 takes its whole namespace along. Freeing the workspace happens in its exit, not here.
   ::syscall(SYS_pidfd_send_signal, process_.pidfd.get(), SIGKILL, nullptr, 0);
 }

@@ -52,6 +52,7 @@ class CellEvents {
 struct CellEnvironment {
   std::uint32_t cpus = 1;
   std::uint32_t cpu_hundredths = 0;
+  std::uint32_t cpu_weight = 0;
   bool limits_memory = false;
   std::uint64_t workspace_bytes = 0;
   HarvestRules rules;

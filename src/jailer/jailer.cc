@@ -118,6 +118,7 @@ JailerInfo Jailer::Prepare(const JailerSettings& settings) {
     environment_.cpus = std::min(environment_.cpus, (settings.cpu_hundredths + 99) / 100);
   }
   environment_.cpu_hundredths = settings.cpu_hundredths;
+  environment_.cpu_weight = settings.cpu_weight;
   environment_.limits_memory = info.limits_memory;
   cgroup_namespaces_ = ::access("/proc/self/ns/cgroup", F_OK) == 0;
   environment_.workspace_bytes = settings.workspace_bytes;

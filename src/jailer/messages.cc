@@ -108,6 +108,7 @@ std::string JailerSettings::Encode() const {
                                       {"max_cells", max_cells},
                                       {"pool_size", pool_size},
                                       {"cpu_hundredths", cpu_hundredths},
+                                      {"cpu_weight", cpu_weight},
                                       {"workspace_bytes", workspace_bytes},
                                       {"workspace_inodes", workspace_inodes},
                                       {"cgroup", cgroup},
@@ -129,6 +130,7 @@ Result<JailerSettings> JailerSettings::Decode(std::string_view text) {
   out.max_cells = in.Number<std::uint32_t>("max_cells");
   out.pool_size = in.Number<std::uint32_t>("pool_size");
   out.cpu_hundredths = in.Number<std::uint32_t>("cpu_hundredths");
+  out.cpu_weight = in.Number<std::uint32_t>("cpu_weight");
   out.workspace_bytes = in.AtMost<std::uint64_t>("workspace_bytes", kMostBytes);
   out.workspace_inodes = in.Number<std::uint64_t>("workspace_inodes");
   out.cgroup = in.String("cgroup");

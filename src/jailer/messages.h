@@ -21,6 +21,7 @@ struct JailerSettings {
   std::uint32_t max_cells = 16;      ///< cells at once, of whatever state; as many uids are used
   std::uint32_t pool_size = 0;       ///< cells kept ready
   std::uint32_t cpu_hundredths = 0;  ///< 0: all CPUs
+  std::uint32_t cpu_weight = 100;    ///< 1 to 10000; see CgroupLimits
   std::uint64_t workspace_bytes = 512ull << 20;
   std::uint64_t workspace_inodes = 20'000;
   std::string cgroup = "auto";  ///< auto, v2, v1, none

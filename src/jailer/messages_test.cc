@@ -19,6 +19,7 @@ JailerSettings SomeSettings() {
   out.max_cells = 7;
   out.pool_size = 3;
   out.cpu_hundredths = 150;
+  out.cpu_weight = 50;
   out.workspace_bytes = 1ull << 40;
   out.workspace_inodes = 12'345;
   out.cgroup = "v1";
@@ -202,6 +203,7 @@ TEST(JailerSettings, KeepsEveryMember) {
   EXPECT_EQ(out->max_cells, made.max_cells);
   EXPECT_EQ(out->pool_size, made.pool_size);
   EXPECT_EQ(out->cpu_hundredths, made.cpu_hundredths);
+  EXPECT_EQ(out->cpu_weight, made.cpu_weight);
   EXPECT_EQ(out->workspace_bytes, made.workspace_bytes);
   EXPECT_EQ(out->workspace_inodes, made.workspace_inodes);
   EXPECT_EQ(out->cgroup, made.cgroup);

@@ -70,9 +70,35 @@ try:
 except BlockingIOError:
   pass
 print("yes" if 100 <= n <= 128 else n)')"
+check "cpu: bandwidth and weight are written" "0 yes" \
+  "$(CODEAPI_SANDBOX_CPUS=0.5 CODEAPI_SANDBOX_CPU_WEIGHT=40 run share.sh 'sleep 1; echo yes' &
+  until compgen -G "/sys/fs/cgroup/codeapi.*/cell-*/cpu.weight" >/dev/null; do :; done
+  until grep -qx 40 /sys/fs/cgroup/codeapi.*/cell-*/cpu.weight 2>/dev/null; do :; done
+  grep -q '^50000 100000$' /sys/fs/cgroup/codeapi.*/cell-*/cpu.max || echo "no cpu.max"
+  wait)"
 check "cpu: time of children counts" "137 [sandbox] CPU time limit exceeded" \
   "$(SANDBOX_RUN_CPU_TIME=2000 run cpu.sh 'for i in 1 2; do while :; do :; done & done; wait')"
-check "no group is left behind" 0 "$(compgen -G "/sys/fs/cgroup/codeapi.*" | wc -l)"
+# An ordinary user whose session manager has delegated it a group of its own, as systemd does.
+mkdir /sys/fs/cgroup/session
+echo '+memory +pids +cpu' >/sys/fs/cgroup/cgroup.subtree_control
+mkdir /sys/fs/cgroup/session/mine
+echo '+memory +pids +cpu' >/sys/fs/cgroup/session/cgroup.subtree_control
+chown -R 4242:4242 /sys/fs/cgroup/session /tmp/out
+chmod 1777 /tmp
+# as_user COMMAND...: runs it as that user, from within the group.
+as_user() {
+  (
+    echo $BASHPID >/sys/fs/cgroup/session/mine/cgroup.procs
+    exec setpriv --reuid=4242 --regid=4242 --clear-groups --inh-caps=-all --bounding-set=-all "$@"
+  )
+}
+as_user /codeapi/codeapi doctor
+check "rootless: doctor finds version 2" 1 "$(as_user /codeapi/codeapi doctor | grep -c '^cgroups *ok *v2')"
+check "rootless: memory has a verdict" "137 [sandbox] Out of memory" \
+  "$(text=$(as_user /codeapi/codeapi run --timeout 60000 --out /tmp/out /tmp/child.sh 2>&1); echo "$? $text")"
+check "rootless: processes are limited" "0 yes" \
+  "$(text=$(as_user /codeapi/codeapi run --timeout 60000 --out /tmp/out /tmp/fork.py 2>&1); echo "$? $text")"
+check "no group is left behind" 0 "$(compgen -G "/sys/fs/cgroup/{,session/,session/mine/}codeapi.*" | wc -l)"
 echo "cgroup2: $passed passed, $failed failed"
 mount -o remount,ro / 2>/dev/null
 echo o >/proc/sysrq-trigger
