@@ -174,7 +174,7 @@ class V2Tree final : public CgroupTree {
     }
     SweepDeadGroups(parent_.get());
     auto handed = HandDown(parent_.get());
-    if (!handed && top && MoveToLeaf()) handed = HandDown(parent_.get());
+    if (!handed && (top || OursAlone()) && MoveToLeaf()) handed = HandDown(parent_.get());
     if (!handed) return handed;
     if (::mkdirat(parent_.get(), name_.c_str(), 0755) != 0 && errno != EEXIST) {
       return FailErrno("make a cgroup in " + path, errno, ErrorCode::kUnavailable);
@@ -182,6 +182,16 @@ class V2Tree final : public CgroupTree {
     dir_.reset(::openat(parent_.get(), name_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!dir_) return FailErrno("open the cgroup in " + path, errno, ErrorCode::kUnavailable);
     return HandDown(dir_.get());
+  }
+
+  // Whether nobody is in the group but this process and the one that started it: then it was delegated to the
+  // service (systemd's Delegate=yes), which may arrange it as it likes.
+  bool OursAlone() const {
+    std::stringstream pids(ReadCgroupFile(parent_.get(), "cgroup.procs"));
+    for (pid_t pid; pids >> pid;) {
+      if (pid != ::getpid() && pid != ::getppid()) return false;
+    }
+    return true;
   }
 
   // In a container the top of what we see is a group as any other, and holds the container's processes. They
