@@ -83,6 +83,7 @@ std::string CellBegin::Encode() const {
       .U64(file_size)
       .U64(data_limit)
       .U64(memory)
+      .U32s(cpus)
       .Str(rules.Encode())
       .payload();
 }
@@ -97,6 +98,7 @@ std::optional<CellBegin> CellBegin::Decode(std::string_view payload) {
   out.file_size = in.U64();
   out.data_limit = in.U64();
   out.memory = in.U64();
+  out.cpus = in.U32s();
   const auto rules = HarvestRules::Decode(in.Str());
   if (!rules || !in.done() || out.argv.empty()) return std::nullopt;
   out.rules = *rules;
@@ -146,34 +148,21 @@ std::optional<CellOutput> CellOutput::Decode(std::string_view payload) {
   return in.done() ? std::optional(std::move(out)) : std::nullopt;
 }
 
-namespace {
-
-void PutIndices(WireWriter& out, const std::vector<std::uint32_t>& list) {
-  out.U32(static_cast<std::uint32_t>(list.size()));
-  for (const std::uint32_t v : list) out.U32(v);
-}
-
-std::vector<std::uint32_t> TakeIndices(WireReader& in) {
-  const std::uint32_t count = in.U32();
-  std::vector<std::uint32_t> out;
-  for (std::uint32_t i = 0; i < count && in.ok(); ++i) out.push_back(in.U32());
-  return out;
-}
-
-}  // namespace
-
 std::string HarvestSummary::Encode() const {
-  WireWriter out;
-  PutIndices(out, unchanged);
-  PutIndices(out, deleted);
-  return out.U32(skip_reasons).U32(skipped_count).Strs(skipped).payload();
+  return WireWriter()
+      .U32s(unchanged)
+      .U32s(deleted)
+      .U32(skip_reasons)
+      .U32(skipped_count)
+      .Strs(skipped)
+      .payload();
 }
 
 std::optional<HarvestSummary> HarvestSummary::Decode(std::string_view payload) {
   WireReader in(payload);
   HarvestSummary out;
-  out.unchanged = TakeIndices(in);
-  out.deleted = TakeIndices(in);
+  out.unchanged = in.U32s();
+  out.deleted = in.U32s();
   out.skip_reasons = in.U32();
   out.skipped_count = in.U32();
   out.skipped = in.Strs();

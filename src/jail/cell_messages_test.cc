@@ -77,6 +77,7 @@ CellBegin SomeProgram() {
   begin.file_size = 3;
   begin.data_limit = 4;
   begin.memory = 5;
+  begin.cpus = {6, 7};
   begin.rules = SomeRules();
   return begin;
 }
@@ -91,6 +92,7 @@ TEST(CellMessages, CellBegin) {
   EXPECT_EQ(out->file_size, 3u);
   EXPECT_EQ(out->data_limit, 4u);
   EXPECT_EQ(out->memory, 5u);
+  EXPECT_EQ(out->cpus, SomeProgram().cpus);
   EXPECT_EQ(out->rules.Encode(), SomeRules().Encode());
 }
 
@@ -109,6 +111,7 @@ TEST(CellMessages, RulesInsideAProgramAreCheckedToo) {
                               .U64(1)
                               .U64(1)
                               .U64(1)
+                              .U32s({})
                               .Str(SomeRules().Encode() + "x")
                               .payload();
   EXPECT_FALSE(CellBegin::Decode(bad));

@@ -75,7 +75,15 @@ constexpr const char* kMaskedDirectories[] = {
     "/proc/sys/dev",
     "/proc/sys/fs/binfmt_misc",
 };
-constexpr const char* kSynthetic[] = {"cpuinfo", "stat", "uptime", "loadavg"};
+// Files of /proc that stand-ins of the template root cover.
+constexpr struct {
+  const char* file;
+  const char* covered;
+} kSynthetic[] = {{"cpuinfo", "/proc/cpuinfo"},
+                  {"stat", "/proc/stat"},
+                  {"uptime", "/proc/uptime"},
+                  {"loadavg", "/proc/loadavg"},
+                  {"boot_id", "/proc/sys/kernel/random/boot_id"}};
 
 bool MakeDirectory(const std::string& path, mode_t mode) {
   return ::mkdir(path.c_str(), mode) == 0 && ::chmod(path.c_str(), mode) == 0;
@@ -127,8 +135,8 @@ MountStatus MountProc() {
   for (const char* path : kMaskedDirectories) {
     if (!Cover(synthetic + "/empty", path)) return Failed(std::string("mask ") + path);
   }
-  for (const std::string name : kSynthetic) {
-    if (!Cover(synthetic + "/" + name, ("/proc/" + name).c_str())) return Failed("cover /proc/" + name);
+  for (const auto& [file, covered] : kSynthetic) {
+    if (!Cover(synthetic + "/" + file, covered)) return Failed(std::string("cover ") + covered);
   }
   if (!Bind(std::string(kStagingDir) + "/meminfo", "/proc/meminfo") ||
       ::mount(nullptr, "/proc/meminfo", nullptr, kReadOnlyBind, nullptr) != 0) {

@@ -53,6 +53,11 @@ class WireWriter {
     for (const std::string& item : list) Str(item);
     return *this;
   }
+  WireWriter& U32s(const std::vector<std::uint32_t>& list) {
+    U32(static_cast<std::uint32_t>(list.size()));
+    for (const std::uint32_t item : list) U32(item);
+    return *this;
+  }
 
   /// The whole message with its header. The writer stays usable but holds the payload only.
   std::string Message(CellMessage type) const {
@@ -91,6 +96,12 @@ class WireReader {
     const std::uint32_t count = U32();
     std::vector<std::string> out;
     for (std::uint32_t i = 0; i < count && ok_; ++i) out.emplace_back(Str());
+    return out;
+  }
+  std::vector<std::uint32_t> U32s() {
+    const std::uint32_t count = U32();
+    std::vector<std::uint32_t> out;
+    for (std::uint32_t i = 0; i < count && ok_; ++i) out.push_back(U32());
     return out;
   }
   bool ok() const { return ok_; }

@@ -21,6 +21,7 @@
 #include <memory>
 
 #include "jail/cell_mounts.h"
+#include "jail/cpus.h"
 #include "jail/init_channel.h"
 #include "jail/landlock.h"
 #include "jail/lockdown.h"
@@ -165,6 +166,7 @@ bool CellInit::Serve() {
         auto begin = CellBegin::Decode(message->payload);
         if (!begin) return false;
         begin_ = std::move(*begin);
+        BindToCpus(begin_.cpus);
         const std::string text = MeminfoText(begin_.memory);
         if (::pwrite(files_.meminfo.get(), text.data(), text.size(), 0) < 0) return false;
         break;

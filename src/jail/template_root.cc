@@ -2,14 +2,18 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <linux/magic.h>
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
+#include <ctime>
 #include <fstream>
 #include <sstream>
 
@@ -30,8 +34,20 @@ constexpr const char* kEtcEntries[] = {
     "python3.14",   "ImageMagick-6", "ImageMagick-7", "R",          "php",
     "libreoffice",
 };
-constexpr const char* kDevices[] = {"full", "null", "random", "urandom", "zero"};
+constexpr unsigned kMemoryDevices = 1;  // major number
+constexpr struct {
+  const char* name;
+  unsigned minor;
+} kDevices[] = {{"null", 3}, {"zero", 5}, {"full", 7}, {"random", 8}, {"urandom", 9}};
 constexpr const char* kTopLevel[] = {"bin", "lib", "lib32", "lib64", "libx32", "sbin"};
+
+// When the machine started, in seconds since the epoch: what `ps` reckons the start of processes from. No
+// secret, since every program may read both clocks.
+std::time_t BootTime() {
+  timespec since_boot{};
+  static_cast<void>(::clock_gettime(CLOCK_BOOTTIME, &since_boot));  // cannot fail with these arguments
+  return ::time(nullptr) - since_boot.tv_sec;
+}
 
 class Builder {
  public:
@@ -44,6 +60,7 @@ class Builder {
     if (::mount("root", kBuildDir, "tmpfs", MS_NOSUID, "mode=0755,size=16m,nr_inodes=4096") != 0) {
       return FailErrno("mount the template root");
     }
+    for (const char* path : {"/etc", kSyntheticDir, "/etc/cell/empty"}) Directory(path);
     Programs();
     Etc();
     Devices();
@@ -89,12 +106,36 @@ class Builder {
   void BindEntry(const std::string& path) {
     struct stat st{};
     if (::stat(Source(path).c_str(), &st) != 0) return;
-    if (S_ISDIR(st.st_mode)) {
-      Directory(path);
-    } else {
-      File(path, "");
-    }
+    if (!S_ISDIR(st.st_mode)) return Copy(path);
+    Directory(path);
+    if (Overlay(path)) return;
     BindReadOnly(Source(path), path, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
+  }
+
+  // A single file costs every cell less as a copy than as a mount, and tells nothing of where it is from.
+  void Copy(const std::string& path) {
+    std::ifstream in(Source(path), std::ios::binary);
+    std::ostringstream content;
+    content << in.rdbuf();
+    Check(static_cast<bool>(in), "read " + path);
+    File(path, content.str());
+  }
+
+  // An overlay's mount options name the directories it is made of, in a container those of the container
+  // engine, and a bind mount of it shows them to every program (attack 54). An overlay of our own on top of
+  // it shows only what it is given here: names relative to the root. False where there is no need or the
+  // kernel refuses.
+  bool Overlay(const std::string& path) {
+    struct statfs fs{};
+    if (::statfs(Source(path).c_str(), &fs) != 0 || fs.f_type != OVERLAYFS_SUPER_MAGIC) return false;
+    const UniqueFd here(::open(".", O_PATH | O_DIRECTORY | O_CLOEXEC));
+    if (!here || ::chdir(Source("/").c_str()) != 0) return false;
+    // Without a writable layer there must be two; the second is empty.
+    const std::string layers = "lowerdir=" + path.substr(1) + ":" + At(kSyntheticDir) + "/empty";
+    const bool ok =
+        ::mount("root", At(path).c_str(), "overlay", MS_RDONLY | MS_NOSUID | MS_NODEV, layers.c_str()) == 0;
+    Check(::fchdir(here.get()) == 0, "return to the working directory");
+    return ok;
   }
 
   void Programs() {
@@ -117,7 +158,6 @@ class Builder {
   }
 
   void Etc() {
-    Directory("/etc");
     for (const std::string name : kEtcEntries) BindEntry("/etc/" + name);
     std::string passwd = "root:x:0:0:root:/:/usr/sbin/nologin\n", group = "root:x:0:\n";
     for (std::uint32_t i = 0; i < options_.uid_count; ++i) {
@@ -144,8 +184,6 @@ class Builder {
   // any program can learn from the cpuid instruction anyway, once per CPU that a cell may use.
   void Synthetic() {
     const std::string dir = kSyntheticDir;
-    Directory(dir);
-    Directory(dir + "/empty");
     std::ifstream in("/proc/cpuinfo");
     std::string block;
     for (std::string line; std::getline(in, line) && !line.empty();) {
@@ -160,17 +198,23 @@ class Builder {
       stat += "cpu" + std::to_string(i) + " 0 0 0 0 0 0 0 0 0 0\n";
     }
     File(dir + "/cpuinfo", cpuinfo);
-    File(dir + "/stat",
-         stat + "intr 0\nctxt 0\nbtime 0\nprocesses 1\nprocs_running 1\nprocs_blocked 0\nsoftirq 0\n");
+    File(dir + "/stat", stat + "intr 0\nctxt 0\nbtime " + std::to_string(BootTime()) +
+                            "\nprocesses 1\nprocs_running 1\nprocs_blocked 0\nsoftirq 0\n");
     File(dir + "/uptime", "1.00 1.00\n");
     File(dir + "/loadavg", "0.00 0.00 0.00 1/1 1\n");
+    // The host's would tell two programs whether they are on the same one.
+    File(dir + "/boot_id", "00000000-0000-4000-8000-000000000000\n");
   }
 
   void Devices() {
     Directory("/dev");
-    for (const std::string name : kDevices) {
-      File("/dev/" + name, "");
-      BindReadOnly("/dev/" + name, "/dev/" + name, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
+    for (const auto& [name, minor] : kDevices) {
+      const std::string path = std::string("/dev/") + name;
+      // The host's own nodes are second choice: their mount tells how large its memory is.
+      const bool made = ::mknod(At(path).c_str(), S_IFCHR | 0666, ::makedev(kMemoryDevices, minor)) == 0 &&
+                        ::chmod(At(path).c_str(), 0666) == 0;
+      if (!made) File(path, "");
+      BindReadOnly(made ? At(path) : path, path, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
     }
     Link("/proc/self/fd", "/dev/fd");
     Link("/proc/self/fd/0", "/dev/stdin");

@@ -64,10 +64,11 @@ void Cell::SetUp(const CellSetup& setup) {
   Send(CellMessage::kSetup, setup.Encode());
 }
 
-void Cell::Bind(std::uint32_t job, const RunRequest& request) {
+void Cell::Bind(std::uint32_t job, const RunRequest& request, std::vector<std::uint32_t> cpus) {
   job_ = job;
   job_open_ = true;
   request_ = request;
+  cpus_ = std::move(cpus);
   files_left_ = request.files;
   credit_ = kInitialCredit;
   state_ = State::kFeeding;
@@ -86,6 +87,7 @@ void Cell::Bind(std::uint32_t job, const RunRequest& request) {
   begin.file_size = request.file_size;
   begin.data_limit = environment_.limits_memory ? 0 : request.memory_bytes;
   begin.memory = request.memory_bytes;
+  begin.cpus = cpus_;
   begin.rules = environment_.rules;
   Send(CellMessage::kBegin, begin.Encode());
   if (files_left_ == 0) Go();

@@ -71,8 +71,9 @@ class Cell {
   /// Lets init go on. Once.
   void SetUp(const CellSetup& setup);
 
-  /// Gives an idle cell its job. The request has been checked by the caller.
-  void Bind(std::uint32_t job, const RunRequest& request);
+  /// Gives an idle cell its job, and the CPUs it may run on (empty: all). The request has been checked by the
+  /// caller.
+  void Bind(std::uint32_t job, const RunRequest& request, std::vector<std::uint32_t> cpus);
 
   /// Passes a file frame of the job on to init.
   void Feed(FrameType type, std::string_view payload);
@@ -89,6 +90,8 @@ class Cell {
   State state() const { return state_; }
   std::uint32_t slot() const { return slot_; }
   std::uint32_t job() const { return job_; }
+  /// What Bind() was given.
+  const std::vector<std::uint32_t>& cpus() const { return cpus_; }
   /// Bytes fed since the last call that init has taken: what the worker may be credited with.
   std::uint32_t TakeFedBytes();
 
@@ -143,6 +146,7 @@ class Cell {
   std::uint32_t job_ = 0;
   bool job_open_ = false;  // a verdict or error is still owed
   RunRequest request_;
+  std::vector<std::uint32_t> cpus_;
   std::uint32_t files_left_ = 0;
   std::int64_t credit_ = 0;
   std::uint64_t stdout_bytes_ = 0, stderr_bytes_ = 0;

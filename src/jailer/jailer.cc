@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "jail/cpus.h"
 #include "jail/template_root.h"
 #include "runtime/runtime.h"
 
@@ -112,11 +113,12 @@ JailerInfo Jailer::Prepare(const JailerSettings& settings) {
   }
   if (auto entered = EnterPrivileges(info); !entered) return failed(entered.error());
 
-  const long online = ::sysconf(_SC_NPROCESSORS_ONLN);
-  environment_.cpus = static_cast<std::uint32_t>(std::max(online, 1L));
+  const std::vector<std::uint32_t> cpus = UsableCpus();
+  environment_.cpus = static_cast<std::uint32_t>(cpus.size());
   if (settings.cpu_hundredths > 0) {
     environment_.cpus = std::min(environment_.cpus, (settings.cpu_hundredths + 99) / 100);
   }
+  cpus_.emplace(cpus, environment_.cpus);
   environment_.cpu_hundredths = settings.cpu_hundredths;
   environment_.cpu_weight = settings.cpu_weight;
   environment_.limits_memory = info.limits_memory;
@@ -239,7 +241,7 @@ void Jailer::BindWaiting(Cell& cell) {
   waiting_order_.pop_front();
   WaitingRun run = std::move(waiting_.extract(job).mapped());
   bound_[job] = &cell;
-  cell.Bind(job, run.request);
+  cell.Bind(job, run.request, cpus_->Take());
   for (const Frame& frame : run.frames) cell.Feed(frame.type, frame.payload);
   CreditFed(cell);
   RefillIn(kRefillDelay);
@@ -344,6 +346,7 @@ void Jailer::CellFrame(Cell& cell, FrameType type, std::string_view payload) {
 }
 
 void Jailer::CellGone(Cell& cell) {
+  cpus_->Return(cell.cpus());
   cells_[cell.slot()].reset();
   if (!stopping_) {
     MakeNeededCells();

@@ -10,6 +10,7 @@
 
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -18,6 +19,7 @@
 #include "jail/seccomp_policy.h"
 #include "jail/user_namespace.h"
 #include "jailer/cell.h"
+#include "jailer/cpu_allotment.h"
 #include "jailer/event_loop.h"
 
 namespace codeapi {
@@ -77,6 +79,7 @@ class Jailer final : private CellEvents {
   SeccompFilters filters_;
   std::unique_ptr<CgroupTree> cgroups_;
   std::optional<UserNamespaceMap> rootless_;  // of every cell; none when root
+  std::optional<CpuAllotment> cpus_;  // once prepared
   std::vector<std::string> runtimes_;
 
   std::vector<std::unique_ptr<Cell>> cells_;  // by slot; null is free

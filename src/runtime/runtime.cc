@@ -9,8 +9,9 @@ namespace codeapi {
 namespace {
 
 // What every program sees. LANG is C.UTF-8 since every Debian has it; PYTHONUNBUFFERED keeps what a program
-// printed before it was killed; one thread for linear algebra, since a cell's share is rarely more than a
-// core.
+// printed before it was killed; one thread for linear algebra, since its libraries otherwise start a thread
+// per CPU when they are imported. OMP_NUM_THREADS is left alone: nproc and many builds take it for the number
+// of CPUs.
 const std::map<std::string, std::string>& CommonEnvironment() {
   static const std::map<std::string, std::string> environment = {
       {"HOME", "/mnt/data"},
@@ -19,7 +20,6 @@ const std::map<std::string, std::string>& CommonEnvironment() {
       {"MKL_NUM_THREADS", "1"},
       {"MPLBACKEND", "Agg"},
       {"MPLCONFIGDIR", "/tmp/matplotlib"},
-      {"OMP_NUM_THREADS", "1"},
       {"OPENBLAS_NUM_THREADS", "1"},
       {"PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
       {"PYTHONDONTWRITEBYTECODE", "1"},
