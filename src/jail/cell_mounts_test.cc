@@ -188,9 +188,10 @@ TEST(CellMounts, TheMachineThatIsShownIsTheCells) {
               for (std::string line; std::getline(cpuinfo, line);) cpus += line.starts_with("processor");
               Report(out, std::to_string(cpus) + " " +
                               (ReadFile("/proc/meminfo") == text ? "meminfo " : "other meminfo ") +
-                              ReadFile("/proc/uptime") + ReadFile("/proc/loadavg"));
+                              ReadFile("/proc/uptime") + ReadFile("/proc/loadavg") +
+                              ReadFile("/proc/sys/kernel/random/boot_id"));
             }),
-            "2 meminfo 1.00 1.00\n0.00 0.00 0.00 1/1 1\n");
+            "2 meminfo 1.00 1.00\n0.00 0.00 0.00 1/1 1\n00000000-0000-4000-8000-000000000000\n");
 }
 
 TEST(CellMounts, WhatIsShownCannotBeWritten) {

@@ -57,6 +57,10 @@ class Builder {
     if (::unshare(CLONE_NEWNS) != 0) return FailErrno("unshare mount namespace");
     if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
       return FailErrno("make mounts private");
+    // From here on the source is the working directory: its path may lead through the build directory.
+    if (::chdir(options_.source.empty() ? "/" : options_.source.c_str()) != 0) {
+      return FailErrno("enter the root " + options_.source);
+    }
     if (::mount("root", kBuildDir, "tmpfs", MS_NOSUID, "mode=0755,size=16m,nr_inodes=4096") != 0) {
       return FailErrno("mount the template root");
     }
@@ -71,7 +75,7 @@ class Builder {
 
  private:
   std::string At(const std::string& path) const { return kBuildDir + path; }
-  std::string Source(const std::string& path) const { return options_.source + path; }
+  static std::string Source(const std::string& path) { return path.substr(1); }
 
   void Check(bool ok, const std::string& what) {
     if (!ok && error_.empty()) error_ = what + ": " + std::strerror(errno);
@@ -128,20 +132,16 @@ class Builder {
   bool Overlay(const std::string& path) {
     struct statfs fs{};
     if (::statfs(Source(path).c_str(), &fs) != 0 || fs.f_type != OVERLAYFS_SUPER_MAGIC) return false;
-    const UniqueFd here(::open(".", O_PATH | O_DIRECTORY | O_CLOEXEC));
-    if (!here || ::chdir(Source("/").c_str()) != 0) return false;
     // Without a writable layer there must be two; the second is empty.
-    const std::string layers = "lowerdir=" + path.substr(1) + ":" + At(kSyntheticDir) + "/empty";
-    const bool ok =
-        ::mount("root", At(path).c_str(), "overlay", MS_RDONLY | MS_NOSUID | MS_NODEV, layers.c_str()) == 0;
-    Check(::fchdir(here.get()) == 0, "return to the working directory");
-    return ok;
+    const std::string layers = "lowerdir=" + Source(path) + ":" + At(kSyntheticDir) + "/empty";
+    return ::mount("root", At(path).c_str(), "overlay", MS_RDONLY | MS_NOSUID | MS_NODEV, layers.c_str()) ==
+           0;
   }
 
   void Programs() {
     struct stat usr{};
     // Anything else may be missing, but without this there is nothing to run.
-    Check(::stat(Source("/usr").c_str(), &usr) == 0, "open the root's " + Source("/usr"));
+    Check(::stat(Source("/usr").c_str(), &usr) == 0, "open the root's " + options_.source + "/usr");
     BindEntry("/usr");
     for (const std::string name : kTopLevel) {
       const std::string path = "/" + name;

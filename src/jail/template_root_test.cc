@@ -1,0 +1,124 @@
+// The template root for real, each case in a child with a mount namespace of its own. What cells add to it is
+// in cell_mounts_test.cc.
+
+#include "jail/template_root.h"
+
+#include <gtest/gtest.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include <cstdlib>
+#include <sstream>
+
+#include "jail/testing.h"
+
+namespace codeapi {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::ReadFile;
+using testing::Report;
+
+// A root with one program, one file of /etc, and something beside them that is nobody's business.
+void MakeSource(const fs::path& at) {
+  fs::create_directories(at / "usr/bin");
+  fs::create_directories(at / "etc/fonts");
+  testing::WriteFile(at / "usr/bin/tool", "tool");
+  testing::WriteFile(at / "etc/magic", "magic\n");
+  testing::WriteFile(at / "etc/shadow", "secret\n");
+}
+
+// Enters the template root of `source` and returns the mount table as a program would read it; "" and a
+// report when that fails.
+std::string MountsOf(const std::string& source, int out) {
+  if (const auto entered = EnterTemplateRoot({source, 200'000, 1, 1}); !entered) {
+    Report(out, entered.error().message);
+    return {};
+  }
+  if (::mount("proc", "/proc", "proc", 0, nullptr) != 0) Report(out, "mount proc");
+  return ReadFile("/proc/self/mountinfo");
+}
+
+TEST(TemplateRoot, ShowsThePartsOfItsSourceThatProgramsNeed) {
+  const testing::TempDir dir;
+  MakeSource(dir.path());
+  EXPECT_EQ(testing::RunInChild([&](int out) {
+              MountsOf(dir.path(), out);
+              Report(out, ReadFile("/usr/bin/tool") + " " + ReadFile("/etc/magic") +
+                              (fs::exists("/etc/shadow") ? "shadow" : "") +
+                              (fs::exists("/etc/fonts") ? "fonts" : ""));
+            }).output,
+            "tool magic\nfonts");
+}
+
+// Attack 54: in a container the root is an overlay, and its options name the engine's directories.
+TEST(TemplateRoot, AnOverlayTellsNothingOfWhatItIsMadeOf) {
+  const testing::TempDir dir;
+  const std::string at = dir / "engine";
+  const auto child = testing::RunInChild([&](int out) {
+    if (::unshare(CLONE_NEWNS) != 0 || ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) {
+      return Report(out, "unshare");
+    }
+    fs::create_directory(at);
+    if (::mount("tmpfs", at.c_str(), "tmpfs", 0, nullptr) != 0) return Report(out, "mount tmpfs");
+    MakeSource(at + "/layer");
+    for (const char* name : {"/above", "/work", "/container"}) fs::create_directory(at + name);
+    const std::string layers = "lowerdir=" + at + "/layer,upperdir=" + at + "/above,workdir=" + at + "/work";
+    if (::mount("overlay", (at + "/container").c_str(), "overlay", 0, layers.c_str()) != 0) {
+      return Report(out, "mount overlay");
+    }
+    const std::string mounts = MountsOf(at + "/container", out);
+    std::string told = ReadFile("/usr/bin/tool") + " " + ReadFile("/etc/magic");
+    for (const char* word : {"engine", "layer", "above", "container", "upperdir", "workdir"}) {
+      if (mounts.find(word) != std::string::npos) told += std::string(" tells ") + word;
+    }
+    if (mounts.find("overlay root ro,lowerdir=usr:") == std::string::npos) told += "no overlay:\n" + mounts;
+    Report(out, told);
+  });
+  EXPECT_EQ(child.output, "tool magic\n");
+}
+
+TEST(TemplateRoot, TellsNothingOfTheHostsMemoryBesideItsDevices) {
+  const testing::TempDir dir;
+  MakeSource(dir.path());
+  EXPECT_EQ(
+      testing::RunInChild([&](int out) {
+        const std::string mounts = MountsOf(dir.path(), out);
+        Report(out, mounts.find("devtmpfs") == std::string::npos ? "none" : mounts);
+        for (const char* name : {"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"}) {
+          const UniqueFd device(::open(name, O_RDWR | O_CLOEXEC));
+          struct stat st{};
+          if (!device || ::fstat(device.get(), &st) != 0 || (st.st_mode & 07777) != 0666) {
+            Report(out, std::string(" ") + name);
+          }
+        }
+      }).output,
+      "none");
+}
+
+TEST(TemplateRoot, SaysWhenTheMachineStarted) {
+  timespec since_boot{};
+  ::clock_gettime(CLOCK_BOOTTIME, &since_boot);
+  const std::time_t boot = ::time(nullptr) - since_boot.tv_sec;
+  const testing::TempDir dir;
+  MakeSource(dir.path());
+  const auto child = testing::RunInChild([&](int out) {
+    MountsOf(dir.path(), out);
+    std::istringstream stat(ReadFile("/etc/cell/stat"));
+    for (std::string line; std::getline(stat, line);) {
+      if (line.starts_with("btime ")) Report(out, line.substr(6));
+    }
+  });
+  EXPECT_LE(std::abs(std::atoll(child.output.c_str()) - boot), 2) << child.output;
+}
+
+TEST(TemplateRoot, WithoutProgramsThereIsNone) {
+  const testing::TempDir dir;
+  EXPECT_EQ(testing::RunInChild([&](int out) { MountsOf(dir.path(), out); }).output,
+            "open the root's " + dir.path().string() + "/usr: No such file or directory");
+}
+
+}  // namespace
+}  // namespace codeapi
