@@ -159,8 +159,7 @@ TEST_F(SeccompTest, ForbiddenCallsAnswerEperm) {
                     CALL(mbind),
                     CALL(set_mempolicy),
                     CALL(migrate_pages),
-                    CALL(move_pages),
-                    CALL(sched_setaffinity)});
+                    CALL(move_pages)});
 }
 
 TEST_F(SeccompTest, WhatIsNotListedDoesNotExist) {
@@ -170,6 +169,8 @@ TEST_F(SeccompTest, WhatIsNotListedDoesNotExist) {
                      CALL(io_uring_register),
                      CALL(io_setup),
                      CALL(remap_file_pages),
+                     CALL(splice),
+                     CALL(tee),
                      CALL(memfd_secret),
                      CALL(landlock_create_ruleset),
                      {"futex_waitv", 449},
@@ -196,6 +197,14 @@ TEST_F(SeccompTest, WhatRuntimesNeedPasses) {
                 {"no_new_privs", SYS_prctl, PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0},
                 {"kill nobody", SYS_kill, 0, 0},
                 {"membarrier query", SYS_membarrier, 0, 0, 0}});
+  // Their own errors, so they got through.
+  ExpectAll(EFAULT, {{"own processors", SYS_sched_setaffinity, 0, 8, 0}});
+  ExpectAll(EINVAL, {{"fchmodat2", 452, AT_FDCWD, path("/dev/null"), 0, -1}});
+}
+
+// The kernel would write back what the whole machine has in memory; it would also say EBADF.
+TEST_F(SeccompTest, NothingIsWrittenBackForTheWholeMachine) {
+  ExpectAll(0, {CALL(sync), CALL(syncfs)});
 }
 
 TEST_F(SeccompTest, ProcessesAndThreadsCanBeMade) {
@@ -246,6 +255,77 @@ TEST_F(SeccompTest, NobodyTypesIntoATerminal) {
                     {"TIOCLINUX", SYS_ioctl, -1, tioclinux, 0},
                     {"TIOCLINUX with upper bits", SYS_ioctl, -1, tioclinux | 0xffl << 48, 0}});
   ExpectAll(EBADF, {{"TCGETS", SYS_ioctl, -1, TCGETS, 0}, {"FIONREAD", SYS_ioctl, -1, FIONREAD, 0}});
+}
+
+// Attacks 20 and 43: requests to file systems, devices and namespaces say what a file without them says.
+TEST_F(SeccompTest, OnlyIoctlsOfTerminalsPass) {
+  std::vector<Call> calls;
+  for (const long request : {0x80086601l, 0x40086602l, 0x801c581fl, 0xc020660bl, 0x40049409l, 0xc0189436l, 1l,
+                             2l, 0xb701l, 0x8912l, 0x8933l, 0xff0bl, 0x5254l, 0x1260l, 0l, -1l}) {
+    calls.push_back({"ioctl", SYS_ioctl, -1, request, 0});
+    calls.push_back({"ioctl with upper bits", SYS_ioctl, -1, request | 1l << 32, 0});
+  }
+  ExpectAll(ENOTTY, calls);
+  ExpectAll(EPERM,
+            {{"TIOCSETD", SYS_ioctl, -1, TIOCSETD, 0}, {"with more", SYS_ioctl, -1, TIOCSETD | 1l << 40, 0}});
+  ExpectAll(EBADF, {{"TIOCGPTN", SYS_ioctl, -1, TIOCGPTN, 0},
+                    {"FIONBIO", SYS_ioctl, -1, FIONBIO, 0},
+                    {"FIOCLEX", SYS_ioctl, -1, FIOCLEX, 0},
+                    {"TIOCGWINSZ", SYS_ioctl, -1, TIOCGWINSZ, 0}});
+}
+
+TEST_F(SeccompTest, NoLockWithPriorityInheritance) {
+  std::vector<Call> calls;
+  for (const long command : {6l, 7l, 8l, 11l, 12l, 13l}) {
+    for (const long flags : {0l, 128l, 256l, 384l, 1l << 32}) {
+      calls.push_back({"futex", SYS_futex, 0, command | flags, 0, 0, 0, 0});
+    }
+  }
+  ExpectAll(ENOSYS, calls);
+  ExpectAll(EFAULT,
+            {{"wait", SYS_futex, 0, 128, 0, 0, 0, 0}, {"requeue", SYS_futex, 0, 128 | 4, 0, 0, 0, 0}});
+}
+
+TEST_F(SeccompTest, NoUrgentBytesAndNoSocketFilters) {
+  const long more = 1l << 32;
+  ExpectAll(EOPNOTSUPP, {{"sendto", SYS_sendto, -1, 0, 0, MSG_OOB, 0, 0},
+                         {"sendmsg", SYS_sendmsg, -1, 0, MSG_OOB | MSG_DONTWAIT},
+                         {"sendmmsg", SYS_sendmmsg, -1, 0, 0, MSG_OOB},
+                         {"recvfrom", SYS_recvfrom, -1, 0, 0, MSG_OOB | MSG_PEEK | more, 0, 0},
+                         {"recvmsg", SYS_recvmsg, -1, 0, MSG_OOB},
+                         {"recvmmsg", SYS_recvmmsg, -1, 0, 0, MSG_OOB, 0}});
+  ExpectAll(EPERM,
+            {{"SO_ATTACH_FILTER", SYS_setsockopt, -1, SOL_SOCKET, SO_ATTACH_FILTER, 0, 0},
+             {"SO_ATTACH_BPF", SYS_setsockopt, -1, SOL_SOCKET | more, SO_ATTACH_BPF | more, 0, 0},
+             {"SO_ATTACH_REUSEPORT_CBPF", SYS_setsockopt, -1, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, 0, 0},
+             {"SO_ATTACH_REUSEPORT_EBPF", SYS_setsockopt, -1, SOL_SOCKET, SO_ATTACH_REUSEPORT_EBPF, 0, 0}});
+  ExpectAll(EBADF, {{"sendto", SYS_sendto, -1, 0, 0, MSG_NOSIGNAL, 0, 0},
+                    {"recvmsg", SYS_recvmsg, -1, 0, MSG_DONTWAIT},
+                    {"SO_REUSEADDR", SYS_setsockopt, -1, SOL_SOCKET, SO_REUSEADDR, 0, 0},
+                    {"the same number elsewhere", SYS_setsockopt, -1, 6, SO_ATTACH_FILTER, 0, 0}});
+}
+
+// Attack 10, and attack 46 for PR_SET_SECCOMP: the caller's code, compiled into the kernel.
+TEST_F(SeccompTest, OnlyWhatAProcessMayKnowAndChangeAboutItself) {
+  sock_filter allow_all{BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW};
+  const sock_fprog program{1, &allow_all};
+  const long code = reinterpret_cast<long>(&program), more = 1l << 32;
+  std::vector<Call> calls = {
+      {"PR_SET_SECCOMP", SYS_prctl, PR_SET_SECCOMP, SECCOMP_MODE_FILTER, code, 0, 0},
+      {"with upper bits", SYS_prctl, PR_SET_SECCOMP | more, SECCOMP_MODE_FILTER, code, 0, 0}};
+  for (const long option : {24l, 28l, 35l, 53l, 59l, 62l, 65l, 67l, 78l, 0x59616d61l, 9'999l}) {
+    calls.push_back({"prctl", SYS_prctl, option, 0, 0, 0, 0});
+  }
+  ExpectAll(ENOSYS, calls);
+  ExpectAll(0, {{"PR_SET_NAME", SYS_prctl, PR_SET_NAME | more, reinterpret_cast<long>("name"), 0, 0, 0},
+                {"PR_SET_CHILD_SUBREAPER", SYS_prctl, PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0}});
+}
+
+// Attack 61: merged pages tell what other cells hold.
+TEST_F(SeccompTest, NoPageIsMergedWithOtherCells) {
+  ExpectAll(EINVAL, {{"madvise", SYS_madvise, 0, 0, MADV_MERGEABLE},
+                     {"madvise with upper bits", SYS_madvise, 0, 0, MADV_MERGEABLE | 1l << 32}});
+  ExpectAll(0, {{"another advice", SYS_madvise, 0, 0, MADV_DONTNEED}});
 }
 
 TEST_F(SeccompTest, ThePersonalityIsAskedForAndNotChanged) {
