@@ -13,6 +13,7 @@
 //   immutable (attack 20).
 // - statmount, listmount, listns, open_tree_attr, lsm_*, landlock_*: about mounts, namespaces and security
 //   modules, none of which is a program's business (attacks 43, 44).
+// - uretprobe, uprobe: newer kernels let these two through unseen by any filter and refuse them themselves.
 // - uselib, ustat, sysfs, remap_file_pages, _sysctl and other fossils.
 //
 // Allowed although exploits have used it, because programs need it: passing descriptors over local sockets
@@ -127,8 +128,8 @@ inline constexpr const char* kKilledCalls[] = {
 inline constexpr std::uint32_t kAllowedPersonalities[] = {0, 0xffffffff};
 
 // What a process may ask and change about itself (attack 10). Not here, above all: PR_SET_SECCOMP (compiles
-// the caller's code into the kernel, as SO_ATTACH_FILTER does), PR_SET_MM, PR_SET_MEMORY_MERGE (how fast a merged
-// page is written tells what other cells hold: attack 61), PR_SET_SYSCALL_USER_DISPATCH, PR_SCHED_CORE,
+// the caller's code into the kernel, as SO_ATTACH_FILTER does), PR_SET_MM, PR_SET_MEMORY_MERGE (how fast a
+// merged page is written tells what other cells hold: attack 61), PR_SET_SYSCALL_USER_DISPATCH, PR_SCHED_CORE,
 // PR_SET_PTRACER, PR_SET_SECUREBITS, PR_SET_TSC.
 inline constexpr std::uint32_t kAllowedPrctl[] = {
     PR_SET_PDEATHSIG, PR_GET_PDEATHSIG, PR_GET_DUMPABLE, PR_SET_DUMPABLE, PR_GET_KEEPCAPS, PR_SET_NAME,
