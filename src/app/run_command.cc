@@ -121,6 +121,10 @@ void PrintTimings(const Verdict& verdict) {
 int ExitStatus(const Verdict& verdict, std::uint64_t output_limit) {
   const EndWords end = DescribeEnd(verdict, output_limit);
   if (!end.message.empty()) std::fprintf(stderr, "[sandbox] %s\n", end.message.c_str());
+  for (const RefusedCallReport& call : verdict.refused) {
+    std::fprintf(stderr, "codeapi: refused: %s (%d) %s, %llu times\n", call.name.c_str(), call.number,
+                 call.error.c_str(), static_cast<unsigned long long>(call.count));
+  }
   for (const std::string& name : verdict.harvest.skipped) {
     std::fprintf(stderr, "codeapi: not copied: %s\n", name.c_str());
   }

@@ -18,6 +18,9 @@ enum class LogLevel { kTrace, kDebug, kInfo, kWarn, kError, kOff };
 /// How resources of a cell are limited. `kAuto` takes what the host has mounted.
 enum class CgroupMode { kAuto, kV1, kV2, kNone };
 
+/// What becomes of refused system calls: nothing, or a line in the log as well.
+enum class SeccompMode { kEnforce, kLog };
+
 /// Looks one environment variable up; nullopt when it is not set.
 using GetEnv = std::function<std::optional<std::string>(std::string_view)>;
 
@@ -50,6 +53,7 @@ struct Settings {
   int max_concurrent_jobs = 8;
   int pool_size = 4;  ///< cells kept ready; 0: none
   CgroupMode cgroup = CgroupMode::kAuto;
+  SeccompMode seccomp = SeccompMode::kEnforce;
   std::uint32_t sandbox_uid_base = 200'000;
   int sandbox_cpu_weight = 100;    ///< of each execution, as in cgroup v2
   int sandbox_cpu_hundredths = 0;  ///< 150 is one and a half CPUs; 0: all

@@ -47,6 +47,11 @@ constexpr Choice kCgroupModes[] = {
     {"none", static_cast<int>(CgroupMode::kNone)},
 };
 
+constexpr Choice kSeccompModes[] = {
+    {"enforce", static_cast<int>(SeccompMode::kEnforce)},
+    {"log", static_cast<int>(SeccompMode::kLog)},
+};
+
 constexpr Choice kRootWords[] = {{"host", 0}};
 
 // No alias may end in _PORT or _SERVICE_PORT: an orchestrator sets such variables for every service it knows,
@@ -88,6 +93,10 @@ constexpr SettingInfo kTable[] = {
     {"CODEAPI_POOL_SIZE", "", kInteger, &S::pool_size, kServe, "cells kept ready", 0, 1024},
     {"CODEAPI_CGROUP", "", kEnum, &S::cgroup, kCells, "how a cell's resources are limited",
      .choices = kCgroupModes},
+    {"CODEAPI_SECCOMP", "", kEnum, &S::seccomp, kLimits,
+     "refused system calls: enforce refuses them, log refuses them too and writes one line for each to the "
+     "log",
+     .choices = kSeccompModes},
     {"CODEAPI_SANDBOX_UID_BASE", "SANDBOX_JOB_UID_BASE", kInteger, &S::sandbox_uid_base, kCells,
      "first user id that programs run as", 65'536, kLastUidBase},
     {"CODEAPI_SANDBOX_CPUS", "", kHundredths, &S::sandbox_cpu_hundredths, kLimits,

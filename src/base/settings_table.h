@@ -41,7 +41,8 @@ struct Choice {
 using SettingMember =
     std::variant<bool Settings::*, int Settings::*, std::uint16_t Settings::*, std::uint32_t Settings::*,
                  std::int64_t Settings::*, std::chrono::milliseconds Settings::*, std::string Settings::*,
-                 std::vector<std::string> Settings::*, LogLevel Settings::*, CgroupMode Settings::*>;
+                 std::vector<std::string> Settings::*, LogLevel Settings::*, CgroupMode Settings::*,
+                 SeccompMode Settings::*>;
 
 /// One row. `minimum` and `maximum` are in the member's own unit (bytes, milliseconds, hundredths) and
 /// inclusive.

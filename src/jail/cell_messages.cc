@@ -55,6 +55,7 @@ std::string CellSetup::Encode() const {
       .U64(workspace_inodes)
       .U8(cgroup_namespace)
       .U8(rootless)
+      .U8(log_refusals)
       .Str(filter_allow)
       .Str(filter_deny)
       .payload();
@@ -69,6 +70,7 @@ std::optional<CellSetup> CellSetup::Decode(std::string_view payload) {
   out.workspace_inodes = in.U64();
   out.cgroup_namespace = in.U8() != 0;
   out.rootless = in.U8() != 0;
+  out.log_refusals = in.U8() != 0;
   out.filter_allow = in.Str();
   out.filter_deny = in.Str();
   return in.done() ? std::optional(std::move(out)) : std::nullopt;
@@ -122,7 +124,15 @@ std::optional<CellFile> CellFile::Decode(std::string_view payload) {
 }
 
 std::string CellExit::Encode() const {
-  return WireWriter().U32(wait_status).U64(wall_us).U64(cpu_us).U64(max_rss).payload();
+  WireWriter out;
+  out.U32(wait_status).U64(wall_us).U64(cpu_us).U64(max_rss).U32(static_cast<std::uint32_t>(refused.size()));
+  for (const RefusedCall& call : refused) {
+    out.U32(static_cast<std::uint32_t>(call.number))
+        .U32(static_cast<std::uint32_t>(call.error))
+        .U64(call.count);
+    for (const std::uint64_t argument : call.arguments) out.U64(argument);
+  }
+  return out.payload();
 }
 
 std::optional<CellExit> CellExit::Decode(std::string_view payload) {
@@ -132,6 +142,15 @@ std::optional<CellExit> CellExit::Decode(std::string_view payload) {
   out.wall_us = in.U64();
   out.cpu_us = in.U64();
   out.max_rss = in.U64();
+  const std::uint32_t refused = in.U32();
+  if (refused > RefusedCall::kMost) return std::nullopt;
+  for (std::uint32_t i = 0; i < refused && in.ok(); ++i) {
+    RefusedCall& call = out.refused.emplace_back();
+    call.number = static_cast<std::int32_t>(in.U32());
+    call.error = static_cast<std::int32_t>(in.U32());
+    call.count = in.U64();
+    for (std::uint64_t& argument : call.arguments) argument = in.U64();
+  }
   return in.done() ? std::optional(out) : std::nullopt;
 }
 

@@ -50,8 +50,9 @@ struct CellSetup {
   std::uint64_t workspace_inodes = 0;
   bool cgroup_namespace = true;  ///< false where the kernel has none
   bool rootless = false;  ///< uid and gid are the only ones of the cell's user namespace (user_namespace.h)
-  std::string filter_allow;  ///< compiled BPF of the allow-list filter
-  std::string filter_deny;   ///< compiled BPF of the masked denials
+  bool log_refusals = false;  ///< tell in CellExit which system calls were refused
+  std::string filter_allow;   ///< compiled BPF of the allow-list filter
+  std::string filter_deny;    ///< compiled BPF of the masked denials
 
   std::string Encode() const;
   static std::optional<CellSetup> Decode(std::string_view payload);
@@ -86,12 +87,23 @@ struct CellFile {
   static std::optional<CellFile> Decode(std::string_view payload);
 };
 
+/// A system call that the filter refused with an errno, and how often.
+struct RefusedCall {
+  static constexpr std::size_t kMost = 32;     ///< entries per execution
+  static constexpr std::int32_t kOthers = -2;  ///< the number of the entry for all calls beyond those
+  std::int32_t number = 0;
+  std::int32_t error = 0;  ///< errno of the first one
+  std::uint64_t count = 0;
+  std::array<std::uint64_t, 6> arguments{};  ///< of the first one
+};
+
 /// How the program's first process ended.
 struct CellExit {
-  std::uint32_t wait_status = 0;  ///< as waitpid gives it
-  std::uint64_t wall_us = 0;      ///< from fork to exit
-  std::uint64_t cpu_us = 0;       ///< user and system time of every process that was reaped
-  std::uint64_t max_rss = 0;      ///< bytes, of the process that had most resident at once
+  std::uint32_t wait_status = 0;     ///< as waitpid gives it
+  std::uint64_t wall_us = 0;         ///< from fork to exit
+  std::uint64_t cpu_us = 0;          ///< user and system time of every process that was reaped
+  std::uint64_t max_rss = 0;         ///< bytes, of the process that had most resident at once
+  std::vector<RefusedCall> refused;  ///< empty unless CellSetup::log_refusals
 
   std::string Encode() const;
   static std::optional<CellExit> Decode(std::string_view payload);

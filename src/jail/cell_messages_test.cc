@@ -54,6 +54,7 @@ TEST(CellMessages, CellSetup) {
   setup.workspace_inodes = 20'000;
   setup.cgroup_namespace = false;
   setup.rootless = true;
+  setup.log_refusals = true;
   setup.filter_allow = "\0\1\2"s;
   setup.filter_deny = "\3\0"s;
   ExpectExactLength(setup);
@@ -64,6 +65,7 @@ TEST(CellMessages, CellSetup) {
   EXPECT_EQ(out->workspace_inodes, 20'000u);
   EXPECT_FALSE(out->cgroup_namespace);
   EXPECT_TRUE(out->rootless);
+  EXPECT_TRUE(out->log_refusals);
   EXPECT_EQ(out->filter_allow, "\0\1\2"s);
   EXPECT_EQ(out->filter_deny, "\3\0"s);
 }
@@ -136,13 +138,28 @@ TEST(CellMessages, AFileOfAnUnknownKindIsRefused) {
 }
 
 TEST(CellMessages, CellExit) {
-  const CellExit ended{0x8b00, 1ull << 40, 1ull << 41, 1ull << 42};
+  const CellExit ended{
+      0x8b00, 1ull << 40, 1ull << 41, 1ull << 42, {{250, 1, 7, {1, 2, 3, 4, 5, ~0ull}}, {-2, 38, 1, {}}}};
   ExpectExactLength(ended);
   const auto out = CellExit::Decode(ended.Encode());
   EXPECT_EQ(out->wait_status, 0x8b00u);
   EXPECT_EQ(out->wall_us, 1ull << 40);
   EXPECT_EQ(out->cpu_us, 1ull << 41);
   EXPECT_EQ(out->max_rss, 1ull << 42);
+  ASSERT_EQ(out->refused.size(), 2u);
+  EXPECT_EQ(out->refused[0].number, 250);
+  EXPECT_EQ(out->refused[0].error, 1);
+  EXPECT_EQ(out->refused[0].count, 7u);
+  EXPECT_EQ(out->refused[0].arguments, (std::array<std::uint64_t, 6>{1, 2, 3, 4, 5, ~0ull}));
+  EXPECT_EQ(out->refused[1].number, RefusedCall::kOthers);
+}
+
+TEST(CellMessages, MoreRefusedCallsThanThereMayBeAreRefused) {
+  CellExit ended;
+  ended.refused.resize(RefusedCall::kMost);
+  EXPECT_TRUE(CellExit::Decode(ended.Encode()));
+  ended.refused.emplace_back();
+  EXPECT_FALSE(CellExit::Decode(ended.Encode()));
 }
 
 TEST(CellMessages, CellOutput) {

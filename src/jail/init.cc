@@ -1,14 +1,13 @@
 #include "jail/init.h"
 
 #include <fcntl.h>
-#include <linux/capability.h>
-#include <linux/filter.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -22,9 +21,12 @@
 
 #include "jail/cell_mounts.h"
 #include "jail/cpus.h"
+#include "jail/filter_program.h"
 #include "jail/init_channel.h"
+#include "jail/init_privileges.h"
 #include "jail/landlock.h"
 #include "jail/lockdown.h"
+#include "jail/refused_calls.h"
 #include "jail/workspace.h"
 
 namespace codeapi {
@@ -55,7 +57,6 @@ class CellInit {
  private:
   bool SetUp(const CellSetup& setup);
   MountStatus EnterNamespaces(const CellSetup& setup);
-  MountStatus DropPrivileges();
   bool Serve();
   bool TakeFile(const CellMessageIn& message);
   void Prepare(ProgramStart& start);
@@ -73,6 +74,7 @@ class CellInit {
   CellFilesystem files_;
   std::unique_ptr<Workspace> workspace_;
   UniqueFd signal_fd_, null_, landlock_;
+  std::unique_ptr<RefusedCalls> refused_;  // in logging mode only
   pid_t main_pid_ = -1;
   bool main_ended_ = false;
   std::uint64_t started_us_ = 0;
@@ -83,27 +85,6 @@ MountStatus CellInit::EnterNamespaces(const CellSetup& setup) {
   // After the attach: the cell's own cgroup becomes the root of what it sees.
   if (setup.cgroup_namespace && ::unshare(CLONE_NEWCGROUP) != 0) return {errno, "unshare cgroup namespace"};
   if (::sethostname("sandbox", 7) != 0) return {errno, "set host name"};
-  return {};
-}
-
-// What is left: change ids for the program, end it, and read and remove what it left behind.
-MountStatus CellInit::DropPrivileges() {
-  // CAP_SYS_RESOURCE: whoever has it when oom_score_adj is raised also raises the floor below which the
-  // program cannot bring it again (attack 53). Some containers' root lacks it; what is not there cannot be
-  // kept.
-  constexpr std::array<int, 8> kKept = {CAP_CHOWN,  CAP_DAC_OVERRIDE, CAP_FOWNER,  CAP_KILL,
-                                        CAP_SETGID, CAP_SETUID,       CAP_SETPCAP, CAP_SYS_RESOURCE};
-  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
-  __user_cap_data_struct now[2] = {}, data[2] = {};
-  if (::syscall(SYS_capget, &header, now) != 0) return {errno, "read capabilities"};
-  for (const int cap : kKept) data[cap / 32].permitted |= now[cap / 32].permitted & (1u << (cap % 32));
-  for (auto& word : data) word.effective = word.permitted;
-  for (int cap = 0; cap <= 63; ++cap) {
-    const bool kept = (data[cap / 32].permitted >> (cap % 32)) & 1;
-    if (!kept && ::prctl(PR_CAPBSET_READ, cap, 0, 0, 0) == 1) ::prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
-  }
-  if (::syscall(SYS_capset, &header, data) != 0) return {errno, "drop capabilities"};
-  if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return {errno, "set no_new_privs"};
   return {};
 }
 
@@ -132,7 +113,7 @@ bool CellInit::SetUp(const CellSetup& setup) {
     return false;
   }
   landlock_ = std::move(*landlock);
-  if (!step(SetupStep::kPrivileges, DropPrivileges())) return false;
+  if (!step(SetupStep::kPrivileges, DropInitPrivileges())) return false;
   workspace_ = std::make_unique<Workspace>(UniqueFd(::fcntl(files_.workspace.get(), F_DUPFD_CLOEXEC, 8)),
                                            setup.uid, setup.gid);
   WireWriter ready;
@@ -200,11 +181,6 @@ std::vector<char*> Pointers(std::vector<std::string>& strings) {
   return out;
 }
 
-FilterProgram Program(const std::string& bytes) {
-  return {reinterpret_cast<const sock_filter*>(bytes.data()),
-          static_cast<unsigned short>(bytes.size() / sizeof(sock_filter))};
-}
-
 void CellInit::Prepare(ProgramStart& start) {
   start.argv = Pointers(begin_.argv);
   start.env = Pointers(begin_.env);
@@ -231,8 +207,12 @@ void CellInit::Prepare(ProgramStart& start) {
   spec.limit_count = start.limits.size();
   spec.working_directory = kWorkspacePath;
   spec.landlock_fd = landlock_.get();
-  spec.allow = Program(setup_.filter_allow);
-  spec.deny = Program(setup_.filter_deny);
+  spec.allow = AsProgram(setup_.filter_allow);
+  spec.deny = AsProgram(setup_.filter_deny);
+  if (setup_.log_refusals) {
+    refused_ = std::make_unique<RefusedCalls>(setup_.filter_deny, setup_.filter_allow);
+    spec.listening = AsProgram(refused_->filter());
+  }
 }
 
 // In the child. No allocation, no locks.
@@ -257,7 +237,10 @@ bool CellInit::Start() {
   ::sigprocmask(SIG_BLOCK, &child, nullptr);
   signal_fd_.reset(::signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK));
   int report[2];
-  if (!signal_fd_ || ::pipe2(report, O_CLOEXEC) != 0) {
+  // A socket where a descriptor will be sent as well.
+  const int made = setup_.log_refusals ? ::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, report)
+                                       : ::pipe2(report, O_CLOEXEC);
+  if (!signal_fd_ || made != 0) {
     channel_.SendFailure("make the report pipe", errno);
     return false;
   }
@@ -279,8 +262,10 @@ bool CellInit::Start() {
   return ReportStart(report_read.get());
 }
 
-// The pipe closes at the exec; what comes before that is why there was none.
+// The pipe closes at the exec; what comes before that is the listener of the filter, or why there was no
+// exec.
 bool CellInit::ReportStart(int report_fd) {
+  if (refused_) refused_->Listen(ReceiveDescriptor(report_fd));
   StartFailure failure;
   ssize_t n;
   do n = ::read(report_fd, &failure, sizeof failure);
@@ -324,8 +309,11 @@ void KillEverything() {
 bool CellInit::Supervise() {
   bool more = false;
   while (!main_ended_) {
-    pollfd fds[2] = {{channel_.fd(), POLLIN, 0}, {signal_fd_.get(), POLLIN, 0}};
-    if (::poll(fds, 2, more ? 0 : -1) < 0 && errno != EINTR) return false;
+    pollfd fds[3] = {{channel_.fd(), POLLIN, 0},
+                     {signal_fd_.get(), POLLIN, 0},
+                     {refused_ ? refused_->fd() : -1, POLLIN, 0}};
+    if (::poll(fds, 3, more ? 0 : -1) < 0 && errno != EINTR) return false;
+    if (fds[2].revents != 0) refused_->Answer(fds[2].revents);
     if (fds[0].revents != 0) {
       const auto message = channel_.Receive();
       if (!message || message->type != CellMessage::kKill) return false;
@@ -344,6 +332,7 @@ bool CellInit::Supervise() {
     if (::wait4(-1, &status, 0, &usage) < 0 && errno != EINTR) break;
     Count(usage);
   }
+  if (refused_) exit_.refused = refused_->Take();
   return channel_.Send(CellMessage::kExited, exit_.Encode());
 }
 

@@ -9,6 +9,7 @@
 #include <linux/seccomp.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -94,6 +95,45 @@ bool LoadFilter(const FilterProgram& program) {
   return ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &prog) == 0;
 }
 
+// The socket's other end is in the process that will listen.
+bool SendDescriptor(int socket, int fd) {
+  char byte = 0;
+  iovec part{&byte, 1};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof fd)] = {};
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof control;
+  cmsghdr* header = CMSG_FIRSTHDR(&message);
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = SCM_RIGHTS;
+  header->cmsg_len = CMSG_LEN(sizeof fd);
+  __builtin_memcpy(CMSG_DATA(header), &fd, sizeof fd);
+  return ::sendmsg(socket, &message, MSG_NOSIGNAL) == 1;
+}
+
+bool LoadListeningFilter(const FilterProgram& program) {
+  // Once a call is being answered, only a fatal signal interrupts it; an alarm would have it made, and
+  // counted, again and again. Kernels before 5.19 do not know that flag.
+  constexpr unsigned kWaitKillable = 1u << 5;
+  sock_fprog prog{program.length, const_cast<sock_filter*>(program.code)};
+  long listener = ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
+                            SECCOMP_FILTER_FLAG_NEW_LISTENER | kWaitKillable, &prog);
+  if (listener < 0 && errno == EINVAL) {
+    listener = ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &prog);
+  }
+  if (listener < 0) return false;
+  const bool sent = SendDescriptor(kLockdownReportFd, static_cast<int>(listener));
+  ::close(static_cast<int>(listener));
+  return sent;
+}
+
+bool LoadFilters(const LockdownSpec& spec) {
+  if (spec.listening.length > 0) return LoadListeningFilter(spec.listening);
+  return LoadFilter(spec.deny) && LoadFilter(spec.allow);
+}
+
 }  // namespace
 
 const char* LockdownStepName(LockdownStep step) {
@@ -154,7 +194,7 @@ LockdownStep LockDown(const LockdownSpec& spec) {
   // The change of ids took it away, and the program's own /proc/self would be closed to it.
   ::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
   if (::chdir(spec.working_directory) != 0) return LockdownStep::kWorkingDirectory;
-  if (!LoadFilter(spec.deny) || !LoadFilter(spec.allow)) return LockdownStep::kFilter;
+  if (!LoadFilters(spec)) return LockdownStep::kFilter;
   return LockdownStep::kNone;
 }
 

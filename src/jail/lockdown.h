@@ -47,9 +47,11 @@ struct LockdownSpec {
   const ResourceLimit* limits = nullptr;
   std::size_t limit_count = 0;
   const char* working_directory = nullptr;
-  int landlock_fd = -1;  ///< a Landlock ruleset to enforce; -1: none
-  FilterProgram deny;    ///< loaded first
-  FilterProgram allow;   ///< loaded second; must let execve and write pass
+  int landlock_fd = -1;     ///< a Landlock ruleset to enforce; -1: none
+  FilterProgram deny;       ///< loaded first
+  FilterProgram allow;      ///< loaded second; must let execve and write pass
+  FilterProgram listening;  ///< if there is one, loaded instead of both: has a listener, which is sent as one
+                            ///< byte with a descriptor over keep_fd, then a socket
 };
 
 /// Which step failed.

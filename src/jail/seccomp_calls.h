@@ -25,6 +25,7 @@
 #include <linux/prctl.h>
 
 #include <cstdint>
+#include <utility>
 
 namespace codeapi {
 
@@ -119,6 +120,22 @@ inline constexpr const char* kRefusedCalls[] = {
 inline constexpr const char* kKilledCalls[] = {
     "delete_module", "finit_module", "init_module", "ioperm", "iopl", "kexec_file_load", "kexec_load",
     "reboot", "swapoff", "swapon",
+};
+
+// The argument that decides about the calls of which some pass and some do not.
+inline constexpr std::pair<const char*, unsigned> kDecidingArguments[] = {
+    {"arch_prctl", 0}, {"clone", 0}, {"futex", 1}, {"ioctl", 1}, {"madvise", 2}, {"personality", 0}, {"prctl", 0},
+    {"recvfrom", 3}, {"recvmmsg", 3}, {"recvmsg", 2}, {"sendmmsg", 3}, {"sendmsg", 2}, {"sendto", 3},
+    {"setsockopt", 2}, {"socket", 0}, {"socketpair", 0},
+};
+
+// Names for the log of what is newer than the oldest libseccomp we build with.
+inline constexpr NumberedCall kNewNames[] = {
+    {"cachestat", 451}, {"fchmodat2", 452}, {"map_shadow_stack", 453}, {"futex_wake", 454}, {"futex_wait", 455},
+    {"futex_requeue", 456}, {"statmount", 457}, {"listmount", 458}, {"lsm_get_self_attr", 459},
+    {"lsm_set_self_attr", 460}, {"lsm_list_modules", 461}, {"mseal", 462}, {"setxattrat", 463}, {"getxattrat", 464},
+    {"listxattrat", 465}, {"removexattrat", 466}, {"open_tree_attr", 467}, {"file_getattr", 468},
+    {"file_setattr", 469}, {"listns", 470},
 };
 
 // What passes by argument, compared as the kernel's int; every other value answers ENOSYS.

@@ -8,8 +8,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdlib>
 #include <memory>
 #include <span>
 #include <utility>
@@ -144,9 +146,8 @@ void DenyFutexes(Filter& filter) {
 void DenySocketTricks(Filter& filter) {
   // Urgent bytes, which local sockets learned late and badly. The error is that of a kernel built without
   // them.
-  constexpr std::pair<const char*, unsigned> kFlags[] = {{"sendto", 3},   {"sendmsg", 2}, {"sendmmsg", 3},
-                                                         {"recvfrom", 3}, {"recvmsg", 2}, {"recvmmsg", 3}};
-  for (const auto& [name, index] : kFlags) {
+  for (const char* name : {"sendto", "sendmsg", "sendmmsg", "recvfrom", "recvmsg", "recvmmsg"}) {
+    const unsigned index = *DecidingArgument(name);
     filter.Add(SCMP_ACT_ERRNO(EOPNOTSUPP), name, Masked(index, MSG_OOB, MSG_OOB));
   }
   // Socket filters: code of the caller's, compiled into the kernel (attack 46).
@@ -183,6 +184,22 @@ Result<std::string> CompileDeny() {
 }
 
 }  // namespace
+
+std::string SystemCallName(int number) {
+  if (char* name = seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, number); name != nullptr) {
+    std::string out = name;
+    std::free(name);  // NOLINT: allocated by libseccomp with malloc
+    return out;
+  }
+  const auto* newer = std::ranges::find(kNewNames, number, &NumberedCall::number);
+  return newer == std::end(kNewNames) ? "unknown" : newer->name;
+}
+
+std::optional<unsigned> DecidingArgument(std::string_view name) {
+  const auto* found = std::ranges::find(kDecidingArguments, name,
+                                        [](const auto& entry) { return std::string_view(entry.first); });
+  return found == std::end(kDecidingArguments) ? std::nullopt : std::optional(found->second);
+}
 
 Result<SeccompFilters> CompileFilters() {
   auto allow = CompileAllow();

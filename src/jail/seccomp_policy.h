@@ -12,10 +12,15 @@
 //          a value with upper bits set meets the same verdict (attack 49). They live in a filter of their own
 //          because inside one filter an unconditional allow wins over a conditional denial.
 //
+// In logging mode a cell's init makes one filter of both that asks it before it refuses; see
+// filter_program.h.
+//
 // Both are compiled once, when the jailer starts, by libseccomp; a cell receives the finished BPF.
 #pragma once
 
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/result.h"
 
@@ -29,5 +34,11 @@ struct SeccompFilters {
 
 /// Compiles both filters for this machine's architecture. kInternal when libseccomp refuses.
 Result<SeccompFilters> CompileFilters();
+
+/// The name of a system call of this machine's architecture, for people; "unknown" for numbers without one.
+std::string SystemCallName(int number);
+
+/// Which argument the filters look at for the call of this name; nullopt when they do not.
+std::optional<unsigned> DecidingArgument(std::string_view name);
 
 }  // namespace codeapi

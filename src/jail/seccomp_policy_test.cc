@@ -363,6 +363,19 @@ TEST_F(SeccompTest, ForeignCallingConventionsKill) {
 }
 #endif
 
+TEST(SystemCallName, IsForPeople) {
+  EXPECT_EQ(SystemCallName(SYS_keyctl), "keyctl");
+  EXPECT_EQ(SystemCallName(470), "listns");
+  EXPECT_EQ(SystemCallName(9'999), "unknown");
+  EXPECT_EQ(SystemCallName(-1), "unknown");
+}
+
+TEST(DecidingArgument, IsKnownForCallsOfWhichSomePass) {
+  EXPECT_EQ(DecidingArgument("ioctl"), 1u);
+  EXPECT_EQ(DecidingArgument("prctl"), 0u);
+  EXPECT_EQ(DecidingArgument("keyctl"), std::nullopt);
+}
+
 // Every thread of the process, or the others would go on.
 TEST_F(SeccompTest, TheWholeProcessIsKilled) {
   const ChildResult child = RunInChild([](int out) {

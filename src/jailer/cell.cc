@@ -10,10 +10,12 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstring>
 #include <utility>
 
 #include "base/text.h"
 #include "jail/cell_mounts.h"
+#include "jail/seccomp_policy.h"
 #include "runtime/runtime.h"
 
 namespace codeapi {
@@ -26,6 +28,20 @@ constexpr auto kEndDeadline = std::chrono::seconds(30);
 constexpr auto kRemoveRetry = std::chrono::milliseconds(5);
 // CPU time is checked no more often than this, however little is left.
 constexpr std::uint64_t kMinCpuCheckUs = 5'000;
+
+// Only numbers come from init; words are made here.
+RefusedCallReport Describe(const RefusedCall& call) {
+  RefusedCallReport out;
+  out.name = call.number == RefusedCall::kOthers ? "others" : SystemCallName(call.number);
+  out.number = call.number;
+  const char* error = ::strerrorname_np(call.error);
+  out.error = error == nullptr ? "unknown" : error;
+  out.count = call.count;
+  if (const auto index = DecidingArgument(out.name)) {
+    out.argument = static_cast<std::uint32_t>(call.arguments.at(*index));
+  }
+  return out;
+}
 
 }  // namespace
 
@@ -180,6 +196,7 @@ Verdict Cell::MakeVerdict() const {
     out.end = WIFSIGNALED(status) ? RunEnd::kSignal : RunEnd::kExit;
     out.code = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
     out.signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+    for (const RefusedCall& call : exit_->refused) out.refused.push_back(Describe(call));
   }
   if (usage.cpu_us > cpu_baseline_us_) out.cpu_us = usage.cpu_us - cpu_baseline_us_;
   // Without a cgroup that counts, the largest process is the best that is known.

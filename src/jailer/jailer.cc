@@ -323,6 +323,7 @@ bool Jailer::SpawnCell(std::string& why) {
   setup.workspace_bytes = settings_.workspace_bytes;
   setup.workspace_inodes = settings_.workspace_inodes;
   setup.cgroup_namespace = cgroup_namespaces_;
+  setup.log_refusals = settings_.log_refusals;
   setup.filter_allow = filters_.allow;
   setup.filter_deny = filters_.deny;
   (*free)->SetUp(setup);

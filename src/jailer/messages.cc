@@ -112,6 +112,7 @@ std::string JailerSettings::Encode() const {
                                       {"workspace_bytes", workspace_bytes},
                                       {"workspace_inodes", workspace_inodes},
                                       {"cgroup", cgroup},
+                                      {"log_refusals", log_refusals},
                                       {"max_files", rules.max_files},
                                       {"max_file_size", rules.max_file_size},
                                       {"max_depth", rules.max_depth},
@@ -134,6 +135,7 @@ Result<JailerSettings> JailerSettings::Decode(std::string_view text) {
   out.workspace_bytes = in.AtMost<std::uint64_t>("workspace_bytes", kMostBytes);
   out.workspace_inodes = in.Number<std::uint64_t>("workspace_inodes");
   out.cgroup = in.String("cgroup");
+  out.log_refusals = in.Bool("log_refusals");
   out.rules.max_files = in.Number<std::uint32_t>("max_files");
   out.rules.max_file_size = in.Number<std::uint64_t>("max_file_size");
   out.rules.max_depth = in.Number<std::uint32_t>("max_depth");
@@ -248,6 +250,40 @@ const char* RunEndName(RunEnd end) {
   return "unknown";
 }
 
+namespace {
+
+json::array EncodeRefused(const std::vector<RefusedCallReport>& list) {
+  json::array out;
+  for (const RefusedCallReport& call : list) {
+    json::object entry{
+        {"name", call.name}, {"number", call.number}, {"error", call.error}, {"count", call.count}};
+    if (call.argument) entry["argument"] = *call.argument;
+    out.push_back(std::move(entry));
+  }
+  return out;
+}
+
+// They end up in the log: few, and short.
+std::vector<RefusedCallReport> DecodeRefused(const json::value* list, bool& bad) {
+  constexpr std::size_t kMostName = 64;
+  std::vector<RefusedCallReport> out;
+  bad = list == nullptr || !list->is_array() || list->as_array().size() > RefusedCall::kMost;
+  if (bad) return out;
+  for (const json::value& entry : list->as_array()) {
+    ObjectReader in(json::serialize(entry));
+    RefusedCallReport& call = out.emplace_back();
+    call.name = in.String("name");
+    call.number = in.Number<std::int32_t>("number");
+    call.error = in.String("error");
+    call.count = in.Number<std::uint64_t>("count");
+    if (in.Has("argument")) call.argument = in.Number<std::uint32_t>("argument");
+    if (!in.Done(true) || call.name.size() > kMostName || call.error.size() > kMostName) bad = true;
+  }
+  return out;
+}
+
+}  // namespace
+
 std::string Verdict::Encode() const {
   json::object setup;
   for (const auto& [step, us] : setup_us) setup[step] = us;
@@ -263,6 +299,7 @@ std::string Verdict::Encode() const {
                                       {"skip_reasons", harvest.skip_reasons},
                                       {"skipped_count", harvest.skipped_count},
                                       {"skipped", Array(harvest.skipped)},
+                                      {"refused", EncodeRefused(refused)},
                                       {"setup_us", std::move(setup)}});
 }
 
@@ -289,6 +326,9 @@ Result<Verdict> Verdict::Decode(std::string_view text) {
   out.harvest.skip_reasons = in.Number<std::uint32_t>("skip_reasons");
   out.harvest.skipped_count = in.Number<std::uint32_t>("skipped_count");
   out.harvest.skipped = in.Strings("skipped");
+  bool bad_refused = false;
+  out.refused = DecodeRefused(in.Find("refused"), bad_refused);
+  if (bad_refused) in.Bad("refused");
   const json::value* setup = in.Find("setup_us");
   if (setup == nullptr || !setup->is_object()) {
     in.Bad("setup_us");

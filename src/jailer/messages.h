@@ -25,6 +25,7 @@ struct JailerSettings {
   std::uint64_t workspace_bytes = 512ull << 20;
   std::uint64_t workspace_inodes = 20'000;
   std::string cgroup = "auto";  ///< auto, v2, v1, none
+  bool log_refusals = false;    ///< report refused system calls in Verdict::refused
   HarvestRules rules;
 
   std::string Encode() const;
@@ -88,6 +89,15 @@ enum class RunEnd { kExit, kSignal, kWallLimit, kCpuLimit, kMemoryLimit, kOutput
 
 const char* RunEndName(RunEnd end);
 
+/// A system call that the filter refused in an execution.
+struct RefusedCallReport {
+  std::string name;         ///< "unknown" for a number without one, "others" beyond the first kinds
+  std::int32_t number = 0;  ///< of this machine's architecture
+  std::string error;        ///< name of the errno that the first one got
+  std::uint64_t count = 0;
+  std::optional<std::uint32_t> argument;  ///< what decided about the first one, where an argument does
+};
+
 struct Verdict {
   RunEnd end = RunEnd::kExit;
   int code = 0;    ///< exit code when end is kExit
@@ -98,6 +108,7 @@ struct Verdict {
   bool stderr_truncated = false;
   HarvestSummary harvest;
   std::map<std::string, std::uint64_t> setup_us;  ///< by step
+  std::vector<RefusedCallReport> refused;         ///< empty unless JailerSettings::log_refusals
 
   std::string Encode() const;
   static Result<Verdict> Decode(std::string_view json);

@@ -23,6 +23,7 @@ JailerSettings SomeSettings() {
   out.workspace_bytes = 1ull << 40;
   out.workspace_inodes = 12'345;
   out.cgroup = "v1";
+  out.log_refusals = true;
   out.rules.max_files = 9;
   out.rules.max_file_size = 1ull << 41;
   out.rules.max_depth = 4;
@@ -64,6 +65,7 @@ Verdict SomeVerdict() {
   out.harvest.skipped_count = 5;
   out.harvest.skipped = {"big.csv", "\xef\xbf\xbd"};
   out.setup_us = {{"clone", 1}, {"proc", 1ull << 33}};
+  out.refused = {{"keyctl", 250, "EPERM", 1ull << 40, {}}, {"ioctl", 16, "ENOTTY", 1, 0xffffffff}};
   return out;
 }
 
@@ -207,6 +209,7 @@ TEST(JailerSettings, KeepsEveryMember) {
   EXPECT_EQ(out->workspace_bytes, made.workspace_bytes);
   EXPECT_EQ(out->workspace_inodes, made.workspace_inodes);
   EXPECT_EQ(out->cgroup, made.cgroup);
+  EXPECT_TRUE(out->log_refusals);
   EXPECT_EQ(out->rules.Encode(), made.rules.Encode());
 }
 
@@ -298,6 +301,29 @@ TEST(Verdict, KeepsEveryMember) {
   EXPECT_TRUE(out->stderr_truncated);
   EXPECT_EQ(out->harvest.Encode(), made.harvest.Encode());
   EXPECT_EQ(out->setup_us, made.setup_us);
+  ASSERT_EQ(out->refused.size(), 2u);
+  EXPECT_EQ(out->refused[0].name, "keyctl");
+  EXPECT_EQ(out->refused[0].number, 250);
+  EXPECT_EQ(out->refused[0].error, "EPERM");
+  EXPECT_EQ(out->refused[0].count, 1ull << 40);
+  EXPECT_EQ(out->refused[0].argument, std::nullopt);
+  EXPECT_EQ(out->refused[1].argument, 0xffffffff);
+}
+
+// They are written to the log, so a jailer that was taken over may not fill it.
+TEST(Verdict, RefusedCallsAreFewAndShort) {
+  Verdict made;
+  made.refused.assign(RefusedCall::kMost, {"keyctl", 250, "EPERM", 1, {}});
+  EXPECT_TRUE(Verdict::Decode(made.Encode()));
+  made.refused.front().name = std::string(65, 'x');
+  EXPECT_FALSE(Verdict::Decode(made.Encode()));
+  made.refused.assign(RefusedCall::kMost + 1, {"keyctl", 250, "EPERM", 1, {}});
+  EXPECT_FALSE(Verdict::Decode(made.Encode()));
+  json::object object = json::parse(SomeVerdict().Encode()).as_object();
+  for (const char* entry : {"1", "{}", R"({"name":1,"number":1,"error":"","count":1})"}) {
+    object["refused"] = json::array{json::parse(entry)};
+    EXPECT_FALSE(Verdict::Decode(json::serialize(object))) << entry;
+  }
 }
 
 TEST(Verdict, EveryEndHasANameThatComesBack) {

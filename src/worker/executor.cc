@@ -1,6 +1,9 @@
 #include "worker/executor.h"
 
 #include <algorithm>
+#include <csignal>
+#include <cstdio>
+#include <limits>
 #include <set>
 #include <utility>
 
@@ -18,6 +21,8 @@ namespace {
 
 namespace asio = boost::asio;
 namespace json = boost::json;
+
+constexpr std::uint64_t kMostCount = std::numeric_limits<std::int64_t>::max();
 
 ExecutionAnswer ErrorAnswer(int status, std::string_view error, std::string_view message = {}) {
   json::object body{{"error", error}};
@@ -209,6 +214,26 @@ ExecutionAnswer Executor::Refuse(const ExecutionRequest& request, const Error& e
   }
 }
 
+// For the operator: what a program missed, in logging mode; and in any mode that one was killed for a call.
+void Executor::LogRefusedCalls(const ExecutionRequest& request, const Verdict& verdict) {
+  for (const RefusedCallReport& call : verdict.refused) {
+    char argument[16] = "";
+    if (call.argument) std::snprintf(argument, sizeof argument, "0x%x", *call.argument);
+    log_.Write(Severity::kInfo, "system call refused",
+               {{"execution", request.id},
+                {"runtime", request.runtime},
+                {"call", call.name},
+                {"number", std::int64_t{call.number}},
+                {"argument", argument},
+                {"answer", call.error},
+                {"count", static_cast<std::int64_t>(std::min(call.count, kMostCount))}});
+  }
+  if (verdict.end == RunEnd::kSignal && verdict.signal == SIGSYS) {
+    log_.Write(Severity::kInfo, "program killed for a system call",
+               {{"execution", request.id}, {"runtime", request.runtime}});
+  }
+}
+
 asio::awaitable<ExecutionAnswer> Executor::Execute(ExecutionRequest request) {
   co_await asio::this_coro::throw_if_cancelled(false);
   const std::string source_name = FreeSourceName(request);
@@ -237,6 +262,7 @@ asio::awaitable<ExecutionAnswer> Executor::Execute(ExecutionRequest request) {
               {"wall_ms", static_cast<std::int64_t>(verdict->wall_us / 1000)},
               {"cpu_ms", static_cast<std::int64_t>(verdict->cpu_us / 1000)},
               {"memory", static_cast<std::int64_t>(verdict->memory_peak)}});
+  LogRefusedCalls(request, *verdict);
   const bool stored = std::ranges::any_of(sink.parts.files, [](const AnswerFile& f) { return !f.inherited; });
   sink.parts.session = request.id;
   sink.parts.verdict = std::move(*verdict);

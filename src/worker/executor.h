@@ -36,6 +36,7 @@ class Executor {
   boost::asio::awaitable<Result<std::vector<RunInput>>> OpenInputs(const ExecutionRequest& request,
                                                                    const std::string& source_name);
   RunRequest MakeRun(const ExecutionRequest& request, const std::string& source_name) const;
+  void LogRefusedCalls(const ExecutionRequest& request, const Verdict& verdict);
   ExecutionAnswer Refuse(const ExecutionRequest& request, const Error& error);
 
   Sandbox& sandbox_;

@@ -117,6 +117,25 @@ TEST_F(ExecutorTest, CollectsStreamsAndStoresOutputs) {
   });
 }
 
+// For the operator: one line per call, with its name and the runtime.
+TEST_F(ExecutorTest, RefusedCallsAreLogged) {
+  RunTest(io, [&]() -> awaitable<void> {
+    sandbox.script = [](RunRequest, std::vector<RunInput>, RunSink&) -> awaitable<Result<Verdict>> {
+      Verdict verdict;
+      verdict.end = RunEnd::kSignal;
+      verdict.signal = SIGSYS;
+      verdict.refused = {{"keyctl", 250, "EPERM", 3, {}}, {"ioctl", 16, "ENOTTY", 1, 0x40086602}};
+      co_return verdict;
+    };
+    EXPECT_EQ((co_await Execute()).status, 200);
+    const std::string start = "system call refused execution=" + request.id + " runtime=py ";
+    EXPECT_EQ(log.Count(start + "call=keyctl number=250 argument= answer=EPERM count=3"), 1);
+    EXPECT_EQ(log.Count(start + "call=ioctl number=16 argument=0x40086602 answer=ENOTTY count=1"), 1);
+    EXPECT_EQ(log.Count("program killed for a system call execution=" + request.id + " runtime=py"), 1);
+    EXPECT_EQ(log.Count("system call"), 3);
+  });
+}
+
 TEST_F(ExecutorTest, WithoutNewFilesNothingNeedsAnOwner) {
   RunTest(io, [&]() -> awaitable<void> {
     co_await AddInput("kept.txt", "x");
