@@ -14,7 +14,7 @@ def compiled(source):
     header = (PROGRAMS / "attack.h").read_text()
     return (f"cat > /tmp/attack.h <<'END_OF_FILE'\n{header}\nEND_OF_FILE\n"
             f"cat > /tmp/attack.c <<'END_OF_FILE'\n{source}\nEND_OF_FILE\n"
-            "gcc -std=gnu17 -O1 -w -o /tmp/attack /tmp/attack.c && rm /tmp/attack.[ch] &&"
+            "gcc -std=gnu17 -D_GNU_SOURCE -O1 -w -o /tmp/attack /tmp/attack.c && rm /tmp/attack.[ch] &&"
             " exec /tmp/attack \"$@\"\n")
 
 

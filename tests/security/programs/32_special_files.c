@@ -1,7 +1,6 @@
 // Attack 32: FIFO, socket and device nodes where files are expected.
 #include "attack.h"
 
-// After attack.h, which asks for the GNU extensions that strerrorname_np is one of.
 #include <sys/sysmacros.h>
 
 int main(void) {

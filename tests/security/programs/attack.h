@@ -1,5 +1,4 @@
 // What the C programs of this directory share: one line "name=outcome" per attempt on stdout.
-#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -32,4 +31,25 @@ static void report_as(const char* name, long result, pid_t self) {
     errno = 0;                       \
     long result = (long)(call);      \
     report_as((name), result, self); \
+  } while (0)
+
+// How a child ended that exits with 0 or with an errno: "ok", the errno's name, or the signal's.
+static void report_child(const char* name, pid_t child) {
+  int status = 0;
+  if (child < 0 || waitpid(child, &status, 0) != child) {
+    printf("%s=%s\n", name, strerrorname_np(errno));
+  } else if (WIFSIGNALED(status)) {
+    printf("%s=SIG%s\n", name, sigabbrev_np(WTERMSIG(status)));
+  } else {
+    printf("%s=%s\n", name, WEXITSTATUS(status) == 0 ? "ok" : strerrorname_np(WEXITSTATUS(status)));
+  }
+  fflush(stdout);
+}
+
+// An attempt that may end its caller, made by a child.
+#define TRY_IN_CHILD(name, call)                             \
+  do {                                                       \
+    pid_t child = fork();                                    \
+    if (child == 0) _exit((long)(call) >= 0 ? 0 : errno);    \
+    report_child((name), child);                             \
   } while (0)
