@@ -42,7 +42,7 @@ def named(server):
 
 def test_36_names_come_back_or_are_said(server, named):
     assert_answer(named)
-    refused = dict(line.split() for line in named["stdout"].splitlines())
+    refused = dict(line.split(" ") for line in named["stdout"].splitlines())
     assert {bytes.fromhex(name): error for name, error in refused.items()} == NEVER_MADE
     files = by_name(named)
     assert set(files) == set(KEPT)
