@@ -169,7 +169,7 @@ bool CellInit::Serve() {
 // Everything the child needs, laid out before the fork: it may not allocate.
 struct ProgramStart {
   std::vector<char*> argv, env;
-  std::array<ResourceLimit, 8> limits;
+  std::array<ResourceLimit, 9> limits;
   LockdownSpec spec;
 };
 
@@ -191,6 +191,7 @@ void CellInit::Prepare(ProgramStart& start) {
                   ResourceLimit{RLIMIT_DATA, begin_.data_limit != 0 ? begin_.data_limit : RLIM_INFINITY},
                   ResourceLimit{RLIMIT_CORE, 0},  // attack 22: no core file is ever an output
                   ResourceLimit{RLIMIT_MEMLOCK, 0}, ResourceLimit{RLIMIT_RTPRIO, 0},
+                  ResourceLimit{RLIMIT_NICE, 0},  // attack 11
                   ResourceLimit{RLIMIT_STACK, 8u << 20}};
   LockdownSpec& spec = start.spec;
   spec.uid = setup_.uid;

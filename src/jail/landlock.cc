@@ -61,8 +61,9 @@ Result<UniqueFd> MakeLandlockRuleset() {
   } rules[] = {
       {"/", kExecute | kReadFile | kReadDir},
       {"/dev", kReadFile | kReadDir | kWriteFile | kTruncate | kIoctlDevice},
-      // Its own entries only, and what permissions leave: comm, coredump_filter, oom_score_adj upwards.
-      {"/proc", kReadFile | kReadDir | kWriteFile | kTruncate},
+      // Nothing is written there, or a host whose root lacks CAP_SYS_RESOURCE could not keep the program from
+      // lowering its oom_score_adj again (attack 53).
+      {"/proc", kReadFile | kReadDir},
       {"/mnt/data", all},
       {"/tmp", all},
       {"/dev/shm", all},

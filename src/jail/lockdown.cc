@@ -174,16 +174,16 @@ LockdownStep LockDown(const LockdownSpec& spec) {
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
 
   if (::setsid() < 0) return LockdownStep::kSession;
+  // The files in /proc of a process that is not dumpable belong to the host's root, which a rootless init is
+  // not; see below for why it is done again.
+  ::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+  if (!SetOomScore()) return LockdownStep::kOomScore;
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return LockdownStep::kNoNewPrivileges;
   if (spec.landlock_fd >= 0 && ::syscall(SYS_landlock_restrict_self, spec.landlock_fd, 0u) != 0) {
     return LockdownStep::kLandlock;
   }
   if (!SetDescriptors(spec)) return LockdownStep::kDescriptors;
   if (!SetLimits(spec)) return LockdownStep::kLimits;
-  // The files in /proc of a process that is not dumpable belong to the host's root, which a rootless init is
-  // not; see below for why it is done again.
-  ::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
-  if (!SetOomScore()) return LockdownStep::kOomScore;
   ::umask(077);
   // Speculation controls are best effort: not every CPU knows them, and none is promised (attack 59).
   ::prctl(PR_SET_SPECULATION_CTRL, PR_SPEC_STORE_BYPASS, PR_SPEC_FORCE_DISABLE, 0, 0);

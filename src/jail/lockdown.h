@@ -5,7 +5,8 @@
 // that was prepared before the fork, needs neither libstdc++ nor libseccomp, and reports a failure as a step
 // and an errno that the caller writes to a pipe. The order matters:
 //
-//   1. no_new_privs and Landlock, whose ruleset is one of the descriptors that go next
+//   1. oom_score_adj, which Landlock closes; no_new_privs and Landlock, whose ruleset is one of the
+//      descriptors that go next
 //   2. descriptors: 0, 1, 2 set, everything else closed (attack 21, 58: nothing inherited can be walked)
 //   3. limits: while still root, since some are raised
 //   4. uid and gid, groups emptied, every capability set emptied (attack 51: setuid files do nothing)
@@ -54,17 +55,17 @@ struct LockdownSpec {
                             ///< byte with a descriptor over keep_fd, then a socket
 };
 
-/// Which step failed.
+/// Which step failed. In the order in which they are taken: up to kDescriptors `keep_fd` is where it was.
 enum class LockdownStep : unsigned char {
   kNone,
   kSession,
-  kDescriptors,
-  kLimits,
   kOomScore,
-  kIdentity,
-  kCapabilities,
   kNoNewPrivileges,
   kLandlock,
+  kDescriptors,
+  kLimits,
+  kIdentity,
+  kCapabilities,
   kWorkingDirectory,
   kFilter,
   kExec,

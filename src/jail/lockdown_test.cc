@@ -266,6 +266,8 @@ TEST_F(LockdownTest, AProgramStartedAfterwardsIsLockedDownToo) {
 }
 
 TEST_F(LockdownTest, AFailedStepIsNamed) {
+  EXPECT_EQ(FailureAfter([](LockdownSpec& spec) { spec.landlock_fd = 0; }),
+            "enforce Landlock: File descriptor in bad state");
   EXPECT_EQ(FailureAfter([](LockdownSpec& spec) { spec.stdout_fd = 999; }),
             "set descriptors: Bad file descriptor");
   EXPECT_EQ(FailureAfter([](LockdownSpec& spec) { spec.keep_fd = 999; }),
