@@ -1,5 +1,6 @@
 #include "jail/seccomp_policy.h"
 
+#include <fcntl.h>
 #include <linux/futex.h>
 #include <sched.h>
 #include <seccomp.h>
@@ -180,6 +181,9 @@ Result<std::string> CompileDeny() {
   DenySocketTricks(filter);
   // Pages merged with other cells' tell, by the time a write takes, what those hold (attack 61).
   filter.Add(SCMP_ACT_ERRNO(EINVAL), "madvise", Masked(2, kMask32, MADV_MERGEABLE));
+  // Attack 61: no signals about what others do in directories that all cells share. Nobody needs F_NOTIFY
+  // since there is inotify.
+  filter.Add(SCMP_ACT_ERRNO(EPERM), "fcntl", Masked(1, kMask32, F_NOTIFY));
   return filter.Export();
 }
 

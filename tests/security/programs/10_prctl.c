@@ -12,13 +12,11 @@ int main(void) {
   TRY("ambient.raise", prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_SYS_ADMIN, 0, 0));
   TRY("securebits", prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP, 0, 0, 0));
   TRY("io_flusher", prctl(57, 1, 0, 0, 0));
-  TRY("memory_merge", prctl(67, 1, 0, 0, 0));
   TRY("mm.exe_file", prctl(PR_SET_MM, PR_SET_MM_EXE_FILE, open("/bin/true", O_RDONLY), 0, 0));
   TRY("mm.brk", prctl(PR_SET_MM, PR_SET_MM_BRK, 4096, 0, 0));
   TRY("dumpable.2", prctl(PR_SET_DUMPABLE, 2, 0, 0, 0));
   TRY("seccomp.off", prctl(PR_SET_SECCOMP, 0, 0, 0, 0));
   // Allowed, and of no use: what they change is the program's own.
-  TRY("keepcaps", prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0));
   TRY("dumpable.0", prctl(PR_SET_DUMPABLE, 0, 0, 0, 0));
   TRY("pdeathsig", prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0));
   TRY("subreaper", prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0));
