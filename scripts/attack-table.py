@@ -1,11 +1,11 @@
 #!/usr/bin/python3
 """attack-table.py [--check] [ROOT]: writes the table of attacks in docs/security.md from the tests.
 
-The tests of tests/security are named test_NN_..., NN being the attack's number. Beside them, ATTACKS says of each
-number its title and what stops it, and COVERED_BY which tests elsewhere belong to it, as "path name". With --check
-nothing is written: the exit status is 1 when the page is not what it would be. It is 2, with a line for each, when
-something is wrong with the data: an attack without a test, a test without an attack, a program that no test starts,
-a test elsewhere that is not there, one of the numbers 1 to 65 missing.
+The tests of tests/security are named test_NN_..., NN being the attack's number. Beside them, ATTACKS says of
+each number its title and what stops it, and COVERED_BY which tests elsewhere belong to it, as "path name". With
+--check nothing is written: the exit status is 1 when the page is not what it would be. It is 2, with a line for
+each, when something is wrong with the data: an attack without a test, a test without an attack, a program that
+no test starts, a test elsewhere that is not there, one of the numbers 1 to 65 missing.
 """
 
 import ast
@@ -31,7 +31,8 @@ class Attack:
 def literal(tree, name):
     """The value of a module's assignment to `name`, which must be a literal; {} without one."""
     for node in tree.body:
-        if isinstance(node, ast.Assign) and [getattr(target, "id", None) for target in node.targets] == [name]:
+        targets = node.targets if isinstance(node, ast.Assign) else []
+        if [getattr(target, "id", None) for target in targets] == [name]:
             return ast.literal_eval(node.value)
     return {}
 
@@ -67,7 +68,8 @@ def check(root, attacks):
             problems.append(f"attack {number} has no test")
         for test in attack.elsewhere:
             path, _, name = test.partition(" ")
-            if not (root / path).is_file() or not re.search(rf"\b{re.escape(name)}\b", (root / path).read_text()):
+            file = root / path
+            if not file.is_file() or not re.search(rf"\b{re.escape(name)}\b", file.read_text(encoding="utf-8")):
                 problems.append(f"attack {number}: there is no {test}")
     return problems
 

@@ -326,75 +326,77 @@ TEST_F(SeccompTest, NoPageIsMergedWithOtherCells) {
   ExpectAll(EINVAL, {{"madvise", SYS_madvise, 0, 0, MADV_MERGEABLE},
                      {"madvise with upper bits", SYS_madvise, 0, 0, MADV_MERGEABLE | 1l << 32}});
   ExpectAll(0, {{"another advice", SYS_madvise, 0, 0, MADV_DONTNEED}});
-  // Attack 61.
-  TEST_F(SeccompTest, NobodyIsSignalledWhatOthersDoInSharedDirectories) {
-    ExpectAll(EPERM, {{"F_NOTIFY", SYS_fcntl, -1, F_NOTIFY, 0},
-                      {"F_NOTIFY with upper bits", SYS_fcntl, -1, F_NOTIFY | 1l << 32, 0}});
-    ExpectAll(EBADF, {{"F_GETFD", SYS_fcntl, -1, F_GETFD, 0}, {"F_SETLK", SYS_fcntl, -1, F_SETLK, 0}});
-  }
+}
 
-  TEST_F(SeccompTest, ThePersonalityIsAskedForAndNotChanged) {
-    ExpectAll(0, {{"query", SYS_personality, 0xffffffff},
-                  {"query with upper bits", SYS_personality, -1},
-                  {"the usual one", SYS_personality, 0}});
-    ExpectAll(ENOSYS, {{"no address randomisation", SYS_personality, ADDR_NO_RANDOMIZE},
-                       {"read implies exec", SYS_personality, READ_IMPLIES_EXEC},
-                       {"with upper bits", SYS_personality, ADDR_NO_RANDOMIZE | 1l << 32}});
-  }
+// Attack 61.
+TEST_F(SeccompTest, NobodyIsSignalledWhatOthersDoInSharedDirectories) {
+  ExpectAll(EPERM, {{"F_NOTIFY", SYS_fcntl, -1, F_NOTIFY, 0},
+                    {"F_NOTIFY with upper bits", SYS_fcntl, -1, F_NOTIFY | 1l << 32, 0}});
+  ExpectAll(EBADF, {{"F_GETFD", SYS_fcntl, -1, F_GETFD, 0}, {"F_SETLK", SYS_fcntl, -1, F_SETLK, 0}});
+}
 
-  TEST_F(SeccompTest, AttacksOnTheMachineKill) {
-    std::vector<Call> calls = {CALL(reboot),     CALL(init_module), CALL(finit_module), CALL(delete_module),
-                               CALL(kexec_load), CALL(swapon),      CALL(swapoff)};
+TEST_F(SeccompTest, ThePersonalityIsAskedForAndNotChanged) {
+  ExpectAll(0, {{"query", SYS_personality, 0xffffffff},
+                {"query with upper bits", SYS_personality, -1},
+                {"the usual one", SYS_personality, 0}});
+  ExpectAll(ENOSYS, {{"no address randomisation", SYS_personality, ADDR_NO_RANDOMIZE},
+                     {"read implies exec", SYS_personality, READ_IMPLIES_EXEC},
+                     {"with upper bits", SYS_personality, ADDR_NO_RANDOMIZE | 1l << 32}});
+}
+
+TEST_F(SeccompTest, AttacksOnTheMachineKill) {
+  std::vector<Call> calls = {CALL(reboot),     CALL(init_module), CALL(finit_module), CALL(delete_module),
+                             CALL(kexec_load), CALL(swapon),      CALL(swapoff)};
 #ifdef __x86_64__
-    for (const Call& call : {Call CALL(iopl), Call CALL(ioperm), Call CALL(kexec_file_load)})
-      calls.push_back(call);
+  for (const Call& call : {Call CALL(iopl), Call CALL(ioperm), Call CALL(kexec_file_load)})
+    calls.push_back(call);
 #endif
-    for (const Call& call : calls) {
-      ExpectKilled(call.name, [&] { ::syscall(call.number, -1, -1, -1, -1, -1, -1); });
-    }
+  for (const Call& call : calls) {
+    ExpectKilled(call.name, [&] { ::syscall(call.number, -1, -1, -1, -1, -1, -1); });
   }
+}
 
 #ifdef __x86_64__
-  // Attack 48: other calling conventions have other numbers, which no rule of ours names.
-  TEST_F(SeccompTest, ForeignCallingConventionsKill) {
-    constexpr long kX32 = 0x40000000;
-    for (const long number : {long{SYS_getpid}, long{SYS_read}, long{SYS_execve}, 512l, 547l}) {
-      ExpectKilled("x32", [&] { ::syscall(kX32 | number, -1, -1, -1); });
-    }
-    ExpectKilled("int 0x80", [] {
-      long number = 20;  // getpid of i386
-      asm volatile("int $0x80" : "+a"(number) : : "memory", "r8", "r9", "r10", "r11");
-    });
+// Attack 48: other calling conventions have other numbers, which no rule of ours names.
+TEST_F(SeccompTest, ForeignCallingConventionsKill) {
+  constexpr long kX32 = 0x40000000;
+  for (const long number : {long{SYS_getpid}, long{SYS_read}, long{SYS_execve}, 512l, 547l}) {
+    ExpectKilled("x32", [&] { ::syscall(kX32 | number, -1, -1, -1); });
   }
+  ExpectKilled("int 0x80", [] {
+    long number = 20;  // getpid of i386
+    asm volatile("int $0x80" : "+a"(number) : : "memory", "r8", "r9", "r10", "r11");
+  });
+}
 #endif
 
-  TEST(SystemCallName, IsForPeople) {
-    EXPECT_EQ(SystemCallName(SYS_keyctl), "keyctl");
-    EXPECT_EQ(SystemCallName(470), "listns");
-    EXPECT_EQ(SystemCallName(9'999), "unknown");
-    EXPECT_EQ(SystemCallName(-1), "unknown");
-  }
+TEST(SystemCallName, IsForPeople) {
+  EXPECT_EQ(SystemCallName(SYS_keyctl), "keyctl");
+  EXPECT_EQ(SystemCallName(470), "listns");
+  EXPECT_EQ(SystemCallName(9'999), "unknown");
+  EXPECT_EQ(SystemCallName(-1), "unknown");
+}
 
-  TEST(DecidingArgument, IsKnownForCallsOfWhichSomePass) {
-    EXPECT_EQ(DecidingArgument("ioctl"), 1u);
-    EXPECT_EQ(DecidingArgument("prctl"), 0u);
-    EXPECT_EQ(DecidingArgument("keyctl"), std::nullopt);
-  }
+TEST(DecidingArgument, IsKnownForCallsOfWhichSomePass) {
+  EXPECT_EQ(DecidingArgument("ioctl"), 1u);
+  EXPECT_EQ(DecidingArgument("prctl"), 0u);
+  EXPECT_EQ(DecidingArgument("keyctl"), std::nullopt);
+}
 
-  // Every thread of the process, or the others would go on.
-  TEST_F(SeccompTest, TheWholeProcessIsKilled) {
-    const ChildResult child = RunInChild([](int out) {
-      LoadBoth();
-      const long pid = ::syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
-      if (pid == 0) {
-        ::syscall(SYS_reboot, -1, -1, -1, -1);
-        ::_exit(0);
-      }
-      const int status = testing::WaitFor(static_cast<pid_t>(pid));
-      testing::Report(out, WIFSIGNALED(status) ? "killed" : "ended");
-    });
-    EXPECT_EQ(child.output, "killed");
-  }
+// Every thread of the process, or the others would go on.
+TEST_F(SeccompTest, TheWholeProcessIsKilled) {
+  const ChildResult child = RunInChild([](int out) {
+    LoadBoth();
+    const long pid = ::syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+    if (pid == 0) {
+      ::syscall(SYS_reboot, -1, -1, -1, -1);
+      ::_exit(0);
+    }
+    const int status = testing::WaitFor(static_cast<pid_t>(pid));
+    testing::Report(out, WIFSIGNALED(status) ? "killed" : "ended");
+  });
+  EXPECT_EQ(child.output, "killed");
+}
 
 }  // namespace
 }  // namespace codeapi

@@ -1,4 +1,4 @@
-"""scripts/attack-table.py: the page is up to date, and each thing that can be wrong with the data is found."""
+"""scripts/attack-table.py: the page is up to date, and whatever is wrong with the data is found."""
 
 import pathlib
 import subprocess
@@ -12,7 +12,8 @@ PAGE = f"# Page\n\nbefore\n{BEGIN}\nold\n{END}\nafter\n"
 
 
 def run(*arguments):
-    done = subprocess.run(["/usr/bin/python3", str(SCRIPT), *map(str, arguments)], capture_output=True, text=True,
+    done = subprocess.run(["/usr/bin/python3", str(SCRIPT), *map(str, arguments)], capture_output=True,
+                          text=True,
                           timeout=60)
     return done.returncode, done.stderr.splitlines()
 
@@ -52,7 +53,8 @@ def test_a_test_elsewhere_is_linked(tree):
     add(tree, "ATTACKS = {70: ('t', 's')}\nCOVERED_BY = {70: ['docs/note.txt the_name']}\n")
     (tree / "docs" / "note.txt").write_text("here is the_name of it")
     assert run(tree) == (0, [])
-    assert "| 70 | t | s | [note.txt `the_name`](../docs/note.txt) |\n" in (tree / "docs" / "security.md").read_text()
+    text = (tree / "docs" / "security.md").read_text()
+    assert "| 70 | t | s | [note.txt `the_name`](../docs/note.txt) |\n" in text
 
 
 @pytest.mark.parametrize("text, problem", [

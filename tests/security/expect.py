@@ -1,7 +1,7 @@
 """What an execution is expected to end with: the four fields of a verdict, and the limits that hold.
 
-What only control groups can give is a function of the server, so that each expectation that depends on them can
-be found by its name: a server without them limits otherwise.
+What only control groups can give is a function of the server, so that each expectation that depends on them
+can be found by its name: a server without them limits otherwise.
 """
 
 from harness import sandbox_line

@@ -12,14 +12,19 @@ from harness import reference
 from waiting import Waiting
 
 ATTACKS = {
-    60: ("Seeing another execution: processes, files, IPC, local sockets", "namespaces and a tmpfs of each cell's own"),
+    60: ("Seeing another execution: processes, files, IPC, local sockets",
+         "namespaces and a tmpfs of each cell's own"),
     61: ("Signalling through locks and watches on shared files",
-         "leases, write locks, `F_NOTIFY`, `fanotify` and `/proc/locks` are closed. **Open:** `flock`, read locks and"
-         " inotify on the read-only files that cells share"),
-    62: ("What the last one left", "a cell is used once; the user id has no file and no process when it comes again"),
-    63: ("Start-up files and patched interpreters", "a fresh interpreter in a fresh cell, with our own environment"),
-    64: ("Saved state that runs when it is read", "the service reads no state: files are bytes, and only a program opens them"),
-    65: ("Twins with the same random numbers", "every program is started by its own exec: the kernel seeds it"),
+         "leases, write locks, `F_NOTIFY`, `fanotify` and `/proc/locks` are closed. **Open:** "
+         "`flock`, read locks and inotify on the read-only files that cells share"),
+    62: ("What the last one left",
+         "a cell is used once; the user id has no file and no process when it comes again"),
+    63: ("Start-up files and patched interpreters",
+         "a fresh interpreter in a fresh cell, with our own environment"),
+    64: ("Saved state that runs when it is read",
+         "the service reads no state: files are bytes, and only a program opens them"),
+    65: ("Twins with the same random numbers",
+         "every program is started by its own exec: the kernel seeds it"),
 }
 
 
@@ -78,7 +83,8 @@ def test_61_locks_and_watches_that_are_refused(server):
     assert server.exec_("bash", "cat /proc/locks")["stdout"] == ""
 
 
-@pytest.mark.xfail(strict=True, reason="cells share the inodes of their read-only root, and locks and watches with them")
+@pytest.mark.xfail(strict=True,
+                   reason="cells share the inodes of their read-only root, and locks and watches with them")
 def test_61_nothing_passes_between_cells_by_shared_files(server):
     held, seen = on_shared_files(server)
     assert seen == {"flock": "free", "record": "free"}
@@ -102,17 +108,21 @@ def test_63_nothing_that_was_planted_reaches_the_next(make_server):
     assert planted["stdout"] == "outside []\n", planted
     assert [facts(it) for _ in range(3)] == [before] * 3
     assert it.exec_("bash", "env | grep -c evil; type -t evil; trap")["stdout"] == "0\n"
-    assert it.exec_("js", "console.log(process.execArgv.length, process.env.NODE_OPTIONS)")["stdout"] == "1 undefined\n"
+    node = it.exec_("js", "console.log(process.execArgv.length, process.env.NODE_OPTIONS)")
+    assert node["stdout"] == "1 undefined\n"
 
 
-START_UP_FILES = ["sitecustomize.py", "usercustomize.py", "evil.pth", ".local/lib/python3.11/site-packages/evil.pth",
+START_UP_FILES = ["sitecustomize.py", "usercustomize.py", "evil.pth",
+                  ".local/lib/python3.11/site-packages/evil.pth",
                   ".local/lib/python3.11/site-packages/usercustomize.py", ".pythonrc.py", ".pythonstartup",
-                  "pyvenv.cfg", "__init__.py", ".bashrc", ".bash_profile", ".profile", ".bash_login", ".inputrc",
+                  "pyvenv.cfg", "__init__.py", ".bashrc", ".bash_profile", ".profile", ".bash_login",
+                  ".inputrc",
                   ".env", ".noderc", ".npmrc", ".node_repl_history", "node_modules/fs/index.js",
                   "node_modules/evil/index.js", ".config/python/startup.py"]
 
 
-@pytest.mark.parametrize("lang,code", [("py", "print('own')"), ("bash", "echo own"), ("js", "console.log('own')")])
+@pytest.mark.parametrize("lang,code", [("py", "print('own')"), ("bash", "echo own"),
+                                       ("js", "console.log('own')")])
 def test_63_start_up_files_among_the_inputs_are_not_started(server, lang, code):
     words = "import os; os.system('echo PLANTED'); print('PLANTED')\n"
     made = server.exec_("py", f"open('evil.txt', 'w').write({words!r})")["files"][0]

@@ -6,28 +6,37 @@ from expect import ENDED, KILLED_BY_TIME, assert_answer, out_of_memory, verdict
 from harness import names, reference
 
 ATTACKS = {
-    66: ("Reaching the cloud's metadata and internal addresses", "a program has no sockets but local ones; the service"
-         " itself fetches nothing that a caller names"),
-    67: ("Reaching the service and its neighbours from inside", "AF_UNIX only, an empty network namespace, no `/run`"),
-    69: ("Ambiguous and endless HTTP", "strict framing: what can be read in two ways is 400 and ends the connection"),
+    66: ("Reaching the cloud's metadata and internal addresses",
+         "a program has no sockets but local ones; the service itself fetches nothing that a caller names"),
+    67: ("Reaching the service and its neighbours from inside",
+         "AF_UNIX only, an empty network namespace, no `/run`"),
+    69: ("Ambiguous and endless HTTP",
+         "strict framing: what can be read in two ways is 400 and ends the connection"),
     70: ("JSON that is deep, broken, twice, or too large", "a depth of its own, UTF-8 only, bounded numbers"),
-    72: ("Other people's ids", "ids of 21 characters and nothing else; an owner for each session; paths are decoded once"),
+    72: ("Other people's ids",
+         "ids of 21 characters and nothing else; an owner for each session; paths are decoded once"),
     75: ("Clients that leave", "a hang-up cancels the job wherever it is; the queue is bounded"),
-    77: ("Programs that break their own interpreter or work directory", "the end is read from the wait status, files"
-         " by descriptor; a mount point cannot be moved or removed"),
-    78: ("Compiler bombs, `#include` of what is not the program's", "a compiler is a program in the same cell"),
-    79: ("A day of everything", "the soak counts processes, mounts, cgroups, descriptors and memory before and after"),
+    77: ("Programs that break their own interpreter or work directory",
+         "the end is read from the wait status, files by descriptor; a mount point cannot be moved or"
+         " removed"),
+    78: ("Compiler bombs, `#include` of what is not the program's",
+         "a compiler is a program in the same cell"),
+    79: ("A day of everything",
+         "the soak counts processes, mounts, cgroups, descriptors and memory before and after"),
 }
 COVERED_BY = {
     66: ["tests/security/test_edges.py test_67_nothing_can_be_reached"],
-    69: ["src/net/http_request_reader_test.cc BadRequests", "src/net/http_request_reader_test.cc TooLargeIs431",
+    69: ["src/net/http_request_reader_test.cc BadRequests",
+         "src/net/http_request_reader_test.cc TooLargeIs431",
          "src/net/http_request_reader_test.cc SlowIs408",
          "tests/api/test_connection.py test_ambiguous_request_is_refused_and_the_connection_closed"],
     70: ["tests/api/test_exec_errors.py test_malformed_json", "tests/api/test_exec_errors.py test_deep_json"],
     72: ["tests/api/test_download.py test_bad_id", "tests/api/test_download.py test_id_of_another_session",
-         "tests/api/test_exec_errors.py test_reference_that_is_not_ours", "src/api/download_test.cc OnlyTheOwnerMayDownload"],
+         "tests/api/test_exec_errors.py test_reference_that_is_not_ours",
+         "src/api/download_test.cc OnlyTheOwnerMayDownload"],
     75: ["tests/api/test_connection.py test_hang_up_kills_the_program",
-         "tests/api/test_connection.py test_hang_up_while_waiting_for_a_slot", "src/api/exec_test.cc DeadlineWhileWaiting"],
+         "tests/api/test_connection.py test_hang_up_while_waiting_for_a_slot",
+         "src/api/exec_test.cc DeadlineWhileWaiting"],
     79: ["tests/soak/soak.py main"],
 }
 
@@ -43,7 +52,7 @@ def test_67_nothing_can_be_reached(server):
     assert found.pop("tcp6") == ["EPERM"] * 3 and found.pop("vsock") == ["EPERM"]
     assert found.pop("tool") == ["refused"] * 5
     assert found.pop("unix") == ["ENOENT"] * 8
-    assert found.pop("name") in (["none"], ["EPERM"])
+    assert found.pop("name") == ["none"]
     assert found == {"interfaces": ["['lo']"]}
 
 
@@ -63,7 +72,8 @@ def test_70_json_is_read_in_one_way_only(server, fields, status):
 
 @pytest.mark.parametrize("how,expected,stdout,stderr", [
     ("exit", (7, None, None, None), "", ""), ("stdout", (7, None, None, None), "", ""),
-    ("exchanged", ENDED, "to stdout", "to stderr"), ("closed", ENDED, "", ""), ("root", ENDED, "True True\n", ""),
+    ("exchanged", ENDED, "to stdout", "to stderr"), ("closed", ENDED, "", ""),
+    ("root", ENDED, "True True\n", ""),
     ("directory", ENDED, None, "")])
 def test_77_traps_end_honestly_and_keep_the_files(server, how, expected, stdout, stderr):
     answer = attack(server, "77_traps.py", [how], beside=False)
@@ -97,7 +107,7 @@ def test_77_sources_that_are_hard_to_read(server, lang, code, expected, stdout, 
 
 
 def test_77_source_with_a_nul(server):
-    """Python before 3.12 reads as far as the NUL, later ones refuse the file. Nothing behind it is ever run."""
+    """Python before 3.12 reads as far as the NUL, later ones refuse the file. What follows it never runs."""
     answer = server.exec_("py", "print('before')\0print('after')")
     if answer["code"] == 0:
         assert_answer(answer, stdout="before\n")
@@ -114,7 +124,8 @@ def test_77_modules_in_the_place_of_the_standard_ones(server):
     assert_answer(server.exec_("py", "import json; print(json.dumps(1))"), stdout="1\n")
 
 
-@pytest.mark.parametrize("how", ["memory", "recursion", "shadow", "environ", "incbin", "incbin_zero", "script"])
+@pytest.mark.parametrize("how", ["memory", "recursion", "shadow", "environ", "incbin", "incbin_zero",
+                                 "script"])
 def test_78_compilers_read_and_grow_no_further(server, how):
     answer = attack(server, "78_compilers.sh", [how], beside=False, timeout=10000)
     # Not compiled, and no line of /etc/shadow among the messages.

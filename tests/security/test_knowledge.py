@@ -11,10 +11,11 @@ from expect import ENDED, verdict
 
 ATTACKS = {
     54: ("Reading whatever can be read",
-         "a root of its own, own processes only in `/proc`, the kernel's tell-tales covered, a clean environment"),
+         "a root of its own, own processes only in `/proc`, the kernel's tell-tales covered, a clean "
+         "environment"),
     59: ("Timing, speculation, counters",
-         "asked for: `PR_SPEC_FORCE_DISABLE` of store bypass and indirect branches; counters refused. Nothing is"
-         " claimed: clocks, caches and shared hardware remain"),
+         "asked for: `PR_SPEC_FORCE_DISABLE` of store bypass and indirect branches; counters refused."
+         " Nothing is claimed: clocks, caches and shared hardware remain"),
 }
 
 UNREADABLE = ["/proc/1/environ", "/proc/1/maps", "/proc/1/mem", "/proc/1/fd", "/proc/1/cwd/etc/passwd",

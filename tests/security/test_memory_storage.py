@@ -7,19 +7,25 @@ from harness import by_name, names, reference
 
 ATTACKS = {
     13: ("Memory bomb: slow, by children, shared, on the work directory",
-         "memory limit of the cell's cgroup, and an end of the whole cell with a verdict; room on disk is extra"),
-    14: ("Memory that no process maps: pipes, sockets, descriptors in flight, `memfd`, System V and POSIX IPC",
-         "kernel memory is charged to the cell's cgroup; IPC namespace; a user id per cell for what is counted so"),
-    15: ("Filling `/mnt/data`, `/tmp`, `/dev/shm`", "one tmpfs with a size behind all three; the rest is read-only"),
+         "memory limit of the cell's cgroup, and an end of the whole cell with a verdict; room on "
+         "disk is extra"),
+    14: ("Memory that no process maps: pipes, sockets, descriptors in flight, `memfd`, System V and "
+         "POSIX IPC",
+         "kernel memory is charged to the cell's cgroup; IPC namespace; a user id per cell for what "
+         "is counted so"),
+    15: ("Filling `/mnt/data`, `/tmp`, `/dev/shm`",
+         "one tmpfs with a size behind all three; the rest is read-only"),
     16: ("A million files", "the tmpfs has a number of inodes"),
     17: ("Thousands of directories deep, names of 255 bytes, paths beyond `PATH_MAX`",
-         "the harvest has a depth, works on descriptors, and says what it left out; the tmpfs goes as a whole"),
+         "the harvest has a depth, works on descriptors, and says what it left out; the tmpfs goes as"
+         " a whole"),
     18: ("Sparse files of terabytes", "`RLIMIT_FSIZE`; the harvest compares sizes before it hashes"),
     19: ("`fallocate`, `copy_file_range`, `sendfile`, `splice`, holes",
          "the tmpfs counts pages, whoever asks for them"),
     20: ("What is closed, locked, mapped and held open at the end",
          "the harvest comes after the last death, and reads as root of the cell"),
-    21: ("Every descriptor that can be had", "`RLIMIT_NOFILE` and the process limit; `close_range` before each program"),
+    21: ("Every descriptor that can be had",
+         "`RLIMIT_NOFILE` and the process limit; `close_range` before each program"),
     22: ("Core files as outputs, signals for files too large", "`RLIMIT_CORE`; `core_pattern` is covered"),
 }
 

@@ -10,11 +10,14 @@ from harness import names, sandbox_line
 
 ATTACKS = {
     23: ("Endless output", "the jailer keeps what fits and ends the program; credit, so that nobody buffers"),
-    24: ("A line of a gigabyte, NUL, broken UTF-8, escapes", "bytes become valid JSON, one U+FFFD for what is no text"),
-    25: ("Characters cut by the limit or by a read", "the cut is at a character; what comes in pieces is joined"),
+    24: ("A line of a gigabyte, NUL, broken UTF-8, escapes",
+         "bytes become valid JSON, one U+FFFD for what is no text"),
+    25: ("Characters cut by the limit or by a read",
+         "the cut is at a character; what comes in pieces is joined"),
     26: ("Writing after the end", "init kills what is left before the answer is made"),
     27: ("Closed, unread, stolen, reconfigured streams",
-         "only the service's own ends are non-blocking; the end is the death of the processes, not of the pipes"),
+         "only the service's own ends are non-blocking; the end is the death of the processes, not of"
+         " the pipes"),
     28: ("Output that imitates our framing",
          "output and control never share a stream; the program has no descriptor but 0, 1, 2"),
 }

@@ -12,19 +12,23 @@ from expect import ENDED, assert_answer, verdict
 from harness import by_name, names, reference
 
 ATTACKS = {
-    29: ("Symlinks to what is not the program's", "the harvest opens beneath the workspace and follows no link"),
+    29: ("Symlinks to what is not the program's",
+         "the harvest opens beneath the workspace and follows no link"),
     30: ("Directories and files swapped for links between look and open",
-         "the harvest comes after the last death; `openat2` with `RESOLVE_BENEATH`, `NO_SYMLINKS`, `NO_MAGICLINKS`"),
+         "the harvest comes after the last death; `openat2` with `RESOLVE_BENEATH`, `NO_SYMLINKS`, "
+         "`NO_MAGICLINKS`"),
     31: ("Hard links to inputs and to files outside",
          "mounts of their own (EXDEV), `protected_hardlinks`; inputs are copies, told apart by their hash"),
     32: ("FIFOs, sockets and devices as outputs", "only regular files are opened; no `CAP_MKNOD`, `nodev`"),
     33: ("Symlink loops, a mount in the tree", "no link is followed; no mount can be made"),
-    34: ("Files that change while they are sent", "nothing runs any more; size and type are checked on the descriptor"),
+    34: ("Files that change while they are sent",
+         "nothing runs any more; size and type are checked on the descriptor"),
     35: ("As many outputs as fit", "50 files, the first by name; the rest is counted in the answer"),
     39: ("Archives that unpack outside, or to too much",
          "the service unpacks nothing: an archive is a file like any other; unpacking happens in the cell"),
     40: ("Inputs changed behind an unchanged look", "inputs are compared by SHA-256, not by size or time"),
-    41: ("The same name again and again", "every object has an id of its own; of two equal names the last one wins"),
+    41: ("The same name again and again",
+         "every object has an id of its own; of two equal names the last one wins"),
     42: ("Setuid bits, attributes, ACLs and capabilities on outputs",
          "an object is bytes and a name: inputs are made new, mode 0600"),
 }
@@ -142,7 +146,8 @@ def test_40_what_looks_unchanged_is_compared_by_content(server):
 
 
 def test_41_the_same_name_again(server):
-    made = [attack(server, "41_same_name.sh", [text], beside=False)["files"][0] for text in ("first", "second")]
+    made = [attack(server, "41_same_name.sh", [text], beside=False)["files"][0]
+            for text in ("first", "second")]
     assert made[0]["id"] != made[1]["id"]
     assert [server.download(file).body for file in made] == [b"first\n", b"second\n"]
     both = server.exec_("bash", "cat same.txt", files=[reference(file) for file in made])

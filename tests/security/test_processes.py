@@ -17,11 +17,13 @@ ATTACKS = {
         "CPU time is read from the cell's cgroup, over the whole tree"),
     7: ("Sleeping past the wall limit", "timer of the jailer, outside the cell"),
     8: ("Signals to everyone", "PID namespace; init has another user id and is PID 1"),
-    9: ("Stopping itself and everything it reaches", "timer of the jailer; SIGKILL also ends what is stopped"),
+    9: ("Stopping itself and everything it reaches",
+        "timer of the jailer; SIGKILL also ends what is stopped"),
     10: ("`prctl` tricks", "no capabilities, `no_new_privs`; the end of the PID namespace asks nobody"),
     11: ("Scheduling beyond its share",
          "no `CAP_SYS_NICE`, `RLIMIT_NICE` and `RLIMIT_RTPRIO` 0, I/O priority refused"),
-    12: ("Endings made to look like another one", "verdicts come from the wait status and our own timers only"),
+    12: ("Endings made to look like another one",
+         "verdicts come from the wait status and our own timers only"),
 }
 
 

@@ -24,8 +24,11 @@ int main(void) {
   TRY("fifo", sched_setscheduler(0, SCHED_FIFO, &first));
   TRY("round_robin", sched_setscheduler(0, SCHED_RR, &first));
   TRY("batch.init", sched_setscheduler(1, SCHED_BATCH, &none));
-  struct attributes deadline = {.size = sizeof deadline, .policy = SCHED_DEADLINE, .runtime = 10000000,
-                                .deadline = 30000000, .period = 30000000};
+  struct attributes deadline = {.size = sizeof deadline,
+                                .policy = SCHED_DEADLINE,
+                                .runtime = 10000000,
+                                .deadline = 30000000,
+                                .period = 30000000};
   TRY("deadline", syscall(SYS_sched_setattr, 0, &deadline, 0));
   TRY("io", syscall(SYS_ioprio_set, 1, 0, 1 << 13));
   TRY("io.none", syscall(SYS_ioprio_set, 1, 0, 0));

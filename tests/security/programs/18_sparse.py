@@ -1,4 +1,4 @@
-"""Attack 18: files that are much larger than what they take; the argument names an input to replace by one."""
+"""Attack 18: files that are much larger than what they take; the arguments are inputs to replace so."""
 import errno
 import os
 import sys

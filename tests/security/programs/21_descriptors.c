@@ -13,12 +13,24 @@ static int count_all(int (*make)(void)) {
   return made;
 }
 
-static int make_file(void) { return open("/dev/null", O_RDONLY); }
-static int make_epoll(void) { return epoll_create1(0); }
-static int make_event(void) { return eventfd(0, 0); }
-static int make_timer(void) { return timerfd_create(CLOCK_MONOTONIC, 0); }
-static int make_inotify(void) { return inotify_init(); }
-static int make_memfd(void) { return memfd_create("x", 0); }
+static int make_file(void) {
+  return open("/dev/null", O_RDONLY);
+}
+static int make_epoll(void) {
+  return epoll_create1(0);
+}
+static int make_event(void) {
+  return eventfd(0, 0);
+}
+static int make_timer(void) {
+  return timerfd_create(CLOCK_MONOTONIC, 0);
+}
+static int make_inotify(void) {
+  return inotify_init();
+}
+static int make_memfd(void) {
+  return memfd_create("x", 0);
+}
 
 static void list(void) {
   for (int fd = 0; fd < 65536; fd++) {

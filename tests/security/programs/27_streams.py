@@ -1,4 +1,4 @@
-"""Attack 27: ends of streams that are closed, turned round, or changed, in the way that the argument names."""
+"""Attack 27: ends of streams that are closed, turned round, or changed, as the argument names it."""
 import fcntl
 import os
 import signal

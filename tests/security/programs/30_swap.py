@@ -1,4 +1,4 @@
-"""Attack 30: directories and files that become symlinks, and back, all the time, also after the program's end."""
+"""Attack 30: directories and files that become symlinks and back, all the time, until they are killed."""
 import ctypes
 import os
 

@@ -12,9 +12,11 @@ def link(source, target, flags=0, directory=AT_FDCWD):
     return "ok" if result == 0 else errno.errorcode[ctypes.get_errno()]
 
 
-for number, source in enumerate(("/etc/passwd", "/etc/hostname", "/usr/bin/env", "/dev/null", "/proc/self/status",
+for number, source in enumerate(("/etc/passwd", "/etc/hostname", "/usr/bin/env", "/dev/null",
+                                 "/proc/self/status",
                                  "/proc/self/exe", "/proc/meminfo", "/proc/1/exe", "/proc/1/environ")):
-    print(source, link(source, f"outside-{number}.txt"), link(source, f"outside-{number}.txt", AT_SYMLINK_FOLLOW))
+    target = f"outside-{number}.txt"
+    print(source, link(source, target), link(source, target, AT_SYMLINK_FOLLOW))
 fd = os.open("/usr/bin/env", os.O_RDONLY)
 print("descriptor", link("", "outside-fd.txt", AT_EMPTY_PATH, fd),
       link(f"/proc/self/fd/{fd}", "outside-fd.txt", AT_SYMLINK_FOLLOW))

@@ -44,7 +44,8 @@ else:
     subprocess.run(["tar", "-xpPf", "slip.tar.gz"], stderr=subprocess.DEVNULL, check=False)
     os.makedirs("zip", exist_ok=True)
     zipfile.ZipFile("slip.zip").extractall("zip")
-    print([path for path in ("/etc/slipped.txt", "/slipped.txt", "/tmp/slipped.txt", "null", "disk", "hard.txt")
+    print([path for path in ("/etc/slipped.txt", "/slipped.txt", "/tmp/slipped.txt", "null", "disk",
+                             "hard.txt")
            if os.path.lexists(path)])
     try:
         zipfile.ZipFile("bomb.zip").extractall("bomb")

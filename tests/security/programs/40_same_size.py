@@ -1,4 +1,4 @@
-"""Attack 40: inputs that change but look the same: size, times, inode. Each is changed in the way of its name."""
+"""Attack 40: inputs that change but look the same: size, times, inode. Each file's name says how."""
 import mmap
 import os
 

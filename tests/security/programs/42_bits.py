@@ -12,11 +12,12 @@ os.chmod("sticky", 0o7777)
 with open("sticky/inside.txt", "w") as file:
     file.write("inside")
 capability = struct.pack("<5I", 0x02000001, 0xFFFFFFFF, 0xFFFFFFFF, 0xFFFFFFFF, 0xFFFFFFFF)
-everybody = struct.pack("<I", 2) + b"".join(
-    struct.pack("<HHI", tag, 7, owner) for tag, owner in ((1, 2**32 - 1), (2, 0), (4, 2**32 - 1), (16, 2**32 - 1),
-                                                          (32, 2**32 - 1)))
-for attribute, value in (("user.note", b"mine"), ("security.capability", capability), ("trusted.note", b"mine"),
-                         ("security.selinux", b"unconfined"), ("system.posix_acl_access", everybody)):
+NOBODY = 0xFFFFFFFF
+ENTRIES = ((1, NOBODY), (2, 0), (4, NOBODY), (16, NOBODY), (32, NOBODY))  # owner, user 0, group, mask, others
+everybody = struct.pack("<I", 2) + b"".join(struct.pack("<HHI", tag, 7, owner) for tag, owner in ENTRIES)
+ATTRIBUTES = {"user.note": b"mine", "security.capability": capability, "trusted.note": b"mine",
+              "security.selinux": b"unconfined", "system.posix_acl_access": everybody}
+for attribute, value in ATTRIBUTES.items():
     try:
         os.setxattr("plain.txt", attribute, value)
         print(attribute, "ok")

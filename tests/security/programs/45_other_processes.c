@@ -7,10 +7,10 @@
 static void reach(const char* whom, pid_t pid) {
   char name[64], path[64], bytes[8] = "changed";
   struct iovec here = {bytes, 8}, there = {bytes, 8};
-#define AT(what, call)                                  \
-  do {                                                  \
-    snprintf(name, sizeof name, "%s.%s", whom, what);   \
-    TRY(name, call);                                    \
+#define AT(what, call)                                \
+  do {                                                \
+    snprintf(name, sizeof name, "%s.%s", whom, what); \
+    TRY(name, call);                                  \
   } while (0)
   AT("attach", syscall(SYS_ptrace, PTRACE_ATTACH, pid, 0, 0));
   AT("seize", syscall(SYS_ptrace, PTRACE_SEIZE, pid, 0, 0));
@@ -21,8 +21,9 @@ static void reach(const char* whom, pid_t pid) {
   AT("getfd", syscall(SYS_pidfd_getfd, pidfd, 1, 0));
   AT("madvise", syscall(SYS_process_madvise, pidfd, &there, 1, 4, 0));
   AT("setns", syscall(SYS_setns, pidfd, 0x40000000));
-  static const char* const kFiles[] = {"mem", "maps", "environ", "fd/0", "cwd/x", "root/etc/passwd", "exe", "auxv",
-                                       "syscall", "stack", "fdinfo/3", "map_files", "oom_score_adj", "comm"};
+  static const char* const kFiles[] = {
+      "mem",  "maps",    "environ", "fd/0",     "cwd/x",     "root/etc/passwd", "exe",
+      "auxv", "syscall", "stack",   "fdinfo/3", "map_files", "oom_score_adj",   "comm"};
   for (unsigned n = 0; n < sizeof kFiles / sizeof *kFiles; n++) {
     snprintf(path, sizeof path, "/proc/%d/%s", pid, kFiles[n]);
     AT(kFiles[n], open(path, n == 0 || n > 11 ? O_RDWR : O_RDONLY | O_NONBLOCK));

@@ -53,13 +53,14 @@ int main(int argc, char** argv) {
   nftw("/usr/bin", visit, 32, FTW_PHYS);
   nftw("/usr/sbin", visit, 32, FTW_PHYS);
   printf("found=%s\nworked=%d\n", found > 0 ? "some" : "none", worked);
-  static const char* const kPlaces[] = {"/", "/usr", "/etc/alternatives", "/mnt/data", "/tmp", "/dev/shm", "/proc",
-                                        "/dev/null"};
+  static const char* const kPlaces[] = {"/",        "/usr",  "/etc/alternatives", "/mnt/data", "/tmp",
+                                        "/dev/shm", "/proc", "/dev/null"};
   for (unsigned n = 0; n < sizeof kPlaces / sizeof *kPlaces; n++) {
     struct statvfs place;
     if (statvfs(kPlaces[n], &place) == 0 && !(place.f_flag & ST_NOSUID)) printf("suid.%s=ok\n", kPlaces[n]);
   }
-  if (system("cp /proc/$PPID/exe /mnt/data/own && chmod 6755 /mnt/data/own && /mnt/data/own own") != 0) return 1;
+  if (system("cp /proc/$PPID/exe /mnt/data/own && chmod 6755 /mnt/data/own && /mnt/data/own own") != 0)
+    return 1;
   char capability[20] = {1, 0, 0, 2};
   memset(capability + 4, 0xff, 16);
   TRY("file_capability", setxattr("/mnt/data/own", "security.capability", capability, sizeof capability, 0));
@@ -81,7 +82,8 @@ int main(int argc, char** argv) {
   char line[256], name[16];
   unsigned long long set;
   while (text && fgets(line, sizeof line, text)) {
-    if (sscanf(line, "%7[A-Za-z]: %llx", name, &set) == 2 && strncmp(name, "Cap", 3) == 0) printf("%s=%llx\n", name, set);
+    if (sscanf(line, "%7[A-Za-z]: %llx", name, &set) == 2 && strncmp(name, "Cap", 3) == 0)
+      printf("%s=%llx\n", name, set);
   }
   return 0;
 }

@@ -16,8 +16,9 @@ static long write_to(const char* path, const char* text) {
 int main(void) {
   char map[64];
   snprintf(map, sizeof map, "0 %d 1", getuid());
-  static const unsigned long kWith[] = {0, CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWNET, CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET,
-                                        CLONE_FS, CLONE_VM | CLONE_VFORK};
+  static const unsigned long kWith[] = {
+      0,        CLONE_NEWNS,           CLONE_NEWPID, CLONE_NEWNET, CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET,
+      CLONE_FS, CLONE_VM | CLONE_VFORK};
   for (unsigned n = 0; n < sizeof kWith / sizeof *kWith; n++) {
     char name[64];
     unsigned long flags = CLONE_NEWUSER | kWith[n];

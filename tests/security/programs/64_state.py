@@ -1,4 +1,4 @@
-"""Attack 64: saved state that runs a command when it is read back. The argument is a mark for that command."""
+"""Attack 64: saved state that runs a command when it is read back. The argument is its mark."""
 import os
 import pickle
 import sys

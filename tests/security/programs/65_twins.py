@@ -21,6 +21,7 @@ print("canary", ctypes.string_at(libc.getauxval(25), 16).hex())  # AT_RANDOM
 print("layout", ctypes.cast(libc.getauxval, ctypes.c_void_p).value)
 print("temporary", os.path.basename(tempfile.mktemp()))
 node = "console.log(Math.random()); console.log(crypto.randomUUID())"
-for name, value in zip(("node", "node_uuid"), subprocess.check_output(["node", "-e", node], text=True).split()):
-    print(name, value)
+numbers = subprocess.check_output(["node", "-e", node], text=True).split()
+print("node", numbers[0])
+print("node_uuid", numbers[1])
 print("bash", subprocess.check_output(["bash", "-c", "echo $SRANDOM-$SRANDOM"], text=True).strip())

@@ -1,4 +1,4 @@
-"""Attack 77: what a program may do to its own interpreter and work directory, in the way that the argument names."""
+"""Attack 77: what a program may do to its own interpreter and work directory; the argument names it."""
 import os
 import shutil
 import sys

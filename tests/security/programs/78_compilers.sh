@@ -1,7 +1,12 @@
 #!/bin/bash
 # Attack 78: lets the compiler read, or grow, in the way that the argument names.
 cd /tmp || exit 1
-compile() { cat > bomb.c; gcc "$@" -o bomb bomb.c 2> messages && echo compiled; grep -c root: messages; head -c 300 messages >&2; }
+compile() {
+  cat > bomb.c
+  gcc "$@" -o bomb bomb.c 2> messages && echo compiled
+  grep -c root: messages
+  head -c 300 messages >&2
+}
 case $1 in
 macro)
   {
@@ -25,7 +30,11 @@ output)
   ls /usr/bin/bomb /etc/ld.so.preload 2> /dev/null ;;
 plugin)
   # A plugin is a program: it may do what any other may.
-  echo 'int plugin_is_GPL_compatible; int plugin_init(void *a, void *b) { return system("id -u; unshare -Ur id -u"); }' > plugin.c
-  gcc -w -shared -fPIC -o plugin.so plugin.c && echo 'int x;' | gcc -w -fplugin=./plugin.so -xc -c -o bomb - 2> /dev/null ;;
+  cat > plugin.c <<'END'
+int plugin_is_GPL_compatible;
+int plugin_init(void *info, void *version) { return system("id -u; unshare -Ur id -u"); }
+END
+  gcc -w -shared -fPIC -o plugin.so plugin.c
+  echo 'int x;' | gcc -w -fplugin=./plugin.so -xc -c -o bomb - 2> /dev/null ;;
 esac
 exit 0

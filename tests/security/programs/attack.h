@@ -47,9 +47,9 @@ static void report_child(const char* name, pid_t child) {
 }
 
 // An attempt that may end its caller, made by a child.
-#define TRY_IN_CHILD(name, call)                             \
-  do {                                                       \
-    pid_t child = fork();                                    \
-    if (child == 0) _exit((long)(call) >= 0 ? 0 : errno);    \
-    report_child((name), child);                             \
+#define TRY_IN_CHILD(name, call)                          \
+  do {                                                    \
+    pid_t child = fork();                                 \
+    if (child == 0) _exit((long)(call) >= 0 ? 0 : errno); \
+    report_child((name), child);                          \
   } while (0)
