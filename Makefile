@@ -1,7 +1,7 @@
 # The front door. Everything here is a short name for something in scripts/, bench/ or cmake.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run test test-cgroup2 fuzz soak bench lint format clean root-for-test root-for-bench root-for-soak
+.PHONY: help setup build run test test-rootless test-cgroup2 fuzz soak bench lint format clean root-for-test root-for-bench root-for-soak
 # Steps print their progress in order, and each uses all cores itself.
 .NOTPARALLEL:
 
@@ -27,6 +27,9 @@ test: root-for-test setup ## set up, build and run every test
 	@scripts/build.sh release
 	@ctest --test-dir build/release --output-on-failure --no-tests=error -j $(JOBS)
 	@$(PYTHON) -m pytest tests
+
+test-rootless: setup ## run the black-box tests with servers of an ordinary user, without root and cgroups
+	@scripts/test-rootless.sh
 
 test-cgroup2: ## prove cgroup v2 on Debian's cloud kernel in an emulated guest (about a minute)
 	@scripts/test-cgroup2.sh

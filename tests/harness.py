@@ -40,18 +40,21 @@ def rootless():
     return as_user() is not None or os.geteuid() != 0
 
 
-def command(*arguments):
-    """The codeapi command with these arguments, run as the user that servers are started as."""
-    user = as_user()
+def command(*arguments, user=None, executable=None):
+    """The codeapi command with these arguments, run as `user` or else as the one that servers are started as."""
+    user = user or as_user()
     become = [] if user is None else ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups",
                                       "--inh-caps=-all", "--ambient-caps=-all", "--bounding-set=-all"]
-    return [*become, binary(), *arguments]
+    return [*become, str(executable or binary()), *arguments]
 
 
-def give(path):
-    """Makes `path` belong to the user that servers are started as."""
-    if as_user() is not None:
-        os.chown(path, as_user(), as_user())
+def copy_programs(directory):
+    """Copies codeapi and its helpers to where every user can run them; returns the path of codeapi."""
+    source = pathlib.Path(binary()).parent
+    os.chmod(directory, 0o755)
+    for name in ("codeapi", "codeapi-jailer", "codeapi-init"):
+        shutil.copy(source / name, directory)
+    return pathlib.Path(directory) / "codeapi"
 
 
 def free_port():
@@ -105,9 +108,10 @@ class StartFailed(AssertionError):
 class Server:
     """One `codeapi serve` process with its own port and, unless given one, its own data directory."""
 
-    def __init__(self, environment=None, data_dir=None):
+    def __init__(self, environment=None, data_dir=None, user=None, executable=None):
+        self.user, self.executable = user or as_user(), executable
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="codeapi-test-"))
-        give(self.directory)
+        self._give(self.directory)
         self.data_dir = pathlib.Path(data_dir) if data_dir else self.directory / "data"
         self.port = free_port()
         # Every server has user ids of its own, so that a census counts only its own programs.
@@ -124,9 +128,9 @@ class Server:
     def start(self):
         """Returns once a program has run in a cell; raises StartFailed with the server's own words."""
         self.data_dir.mkdir(parents=True, exist_ok=True)
-        give(self.data_dir)
+        self._give(self.data_dir)
         with open(self.directory / "stdout.log", "wb") as stdout:
-            self.process = subprocess.Popen(command("serve"), env=clean_environment(**self.settings),
+            self.process = subprocess.Popen(command("serve", user=self.user, executable=self.executable), env=clean_environment(**self.settings),
                                             stdin=subprocess.DEVNULL, stdout=stdout, stderr=subprocess.PIPE,
                                             cwd=self.directory)
         self._reader = threading.Thread(target=self._read_stderr, daemon=True)
@@ -138,6 +142,10 @@ class Server:
             self.destroy()
             raise StartFailed(f"codeapi serve did not name its address; it said:\n{self.log()}")
         return self
+
+    def _give(self, path):
+        if self.user is not None:
+            os.chown(path, self.user, self.user)
 
     def _read_stderr(self):
         for line in self.process.stderr:

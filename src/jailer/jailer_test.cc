@@ -64,7 +64,7 @@ TEST_F(RefusedGreetingTest, SaysWhy) {
   EXPECT_EQ(ErrorFor(settings.Encode()), "cgroup mode v9 is not supported");
   settings = Settings();
   settings.root = "/nowhere";
-  EXPECT_EQ(ErrorFor(settings.Encode()), "open the root's /nowhere/usr: No such file or directory");
+  EXPECT_EQ(ErrorFor(settings.Encode()), "enter the root /nowhere: No such file or directory");
   EXPECT_THAT(ErrorFor("{}"), HasSubstr("bad or missing member"));
   EXPECT_THAT(ErrorFor("\xff"), HasSubstr("not a JSON object"));
 }

@@ -133,6 +133,7 @@ def test_78_compilers_read_and_grow_no_further(server, how):
     assert "root:" not in answer["stderr"]
 
 
+@pytest.mark.cgroups
 def test_78_compilers_that_do_not_end(server):
     assert verdict(attack(server, "78_compilers.sh", ["zero"], timeout=20000)) == out_of_memory(server)
     ends = (KILLED_BY_TIME, out_of_memory(server))

@@ -36,6 +36,7 @@ def small(make_module_server):
     return make_module_server({"SANDBOX_RUN_MEMORY_LIMIT": 96 << 20, "CODEAPI_WORKSPACE_BYTES": 16 << 20})
 
 
+@pytest.mark.cgroups
 @pytest.mark.parametrize("how", ["slowly", "children", "shared"])
 def test_13_memory_bomb_is_confined_and_reported(server, how):
     assert_answer(attack(server, "13_memory.py", [how]), out_of_memory(server), "")
@@ -48,6 +49,7 @@ def test_13_full_disk_is_no_reason_to_be_killed(server):
     assert (error, held) == ("28", "200") and 450 <= int(written) <= 512
 
 
+@pytest.mark.cgroups
 # On a kernel with Landlock, POSIX queues are files outside of what may be written; on others they are few.
 @pytest.mark.parametrize("how,ends", [
     ("pipes", {"EMFILE"}), ("sockets", None), ("flying", None), ("memfd", None), ("shm", None),

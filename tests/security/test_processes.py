@@ -76,6 +76,7 @@ def one_cpu_second(make_module_server):
     return make_module_server({"SANDBOX_RUN_CPU_TIME": 1000})
 
 
+@pytest.mark.cgroups
 @pytest.mark.parametrize("how", ["child", "orphan", "ever new", "thread"])
 def test_06_cpu_time_of_children_counts(one_cpu_second, how):
     answer = attack(one_cpu_second, "06_busy_child.py", [how], beside=False)

@@ -133,6 +133,7 @@ def one_cpu_second(make_module_server):
     return make_module_server({"SANDBOX_RUN_CPU_TIME": 1000})
 
 
+@pytest.mark.cgroups
 @pytest.mark.parametrize("lang", BUSY)
 def test_cpu_limit_counts_the_whole_tree(one_cpu_second, lang):
     answer = one_cpu_second.exec_(lang, BUSY[lang])
@@ -140,6 +141,7 @@ def test_cpu_limit_counts_the_whole_tree(one_cpu_second, lang):
     assert answer["cpu_time"] >= 1000
 
 
+@pytest.mark.cgroups
 def test_cpu_limit_counts_children_that_have_ended(one_cpu_second):
     answer = one_cpu_second.exec_("bash", SHORT_LIVED)
     assert_verdict(answer, 137, "SIGKILL", "TO", "CPU time limit exceeded")
@@ -158,6 +160,7 @@ EAT = {"py": "held = []\nwhile True: held.append(b'x' * (32 << 20))",
        "js": "const held = []; for (;;) held.push(Buffer.alloc(32 << 20, 1));"}
 
 
+@pytest.mark.cgroups
 @pytest.mark.parametrize("lang", EAT)
 def test_memory_limit(server, lang):
     answer = server.exec_(lang, EAT[lang])
@@ -165,6 +168,7 @@ def test_memory_limit(server, lang):
     assert answer["memory"] >= 512 << 20
 
 
+@pytest.mark.cgroups
 def test_memory_limit_in_a_child_ends_the_cell(server):
     answer = server.exec_("bash", "echo before; python3 -c \"x = b'x' * (4 << 30)\"; echo after; sleep 20")
     assert_verdict(answer, 137, "SIGKILL", "SG", "Out of memory")
@@ -177,6 +181,7 @@ def test_memory_within_the_limit(server):
     assert 200 << 20 <= answer["memory"] <= 512 << 20
 
 
+@pytest.mark.cgroups
 def test_memory_limit_is_a_setting(make_server):
     it = make_server({"SANDBOX_RUN_MEMORY_LIMIT": 64 << 20, "CODEAPI_WORKSPACE_BYTES": 16 << 20})
     answer = it.exec_("py", "x = b'x' * (200 << 20)")
