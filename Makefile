@@ -1,7 +1,8 @@
 # The front door. Everything here is a short name for something in scripts/, bench/ or cmake.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run test test-rootless test-cgroup2 fuzz soak bench lint format clean root-for-test root-for-bench root-for-soak
+.PHONY: help setup build run test test-rootless test-cgroup2 test-runtimes test-sanitizers fuzz soak bench lint \
+	format clean root-for-test root-for-bench root-for-soak root-for-test-runtimes
 # Steps print their progress in order, and each uses all cores itself.
 .NOTPARALLEL:
 
@@ -31,8 +32,14 @@ test: root-for-test setup ## set up, build and run every test
 test-rootless: setup ## run the black-box tests with servers of an ordinary user, without root and cgroups
 	@scripts/test-rootless.sh
 
+test-sanitizers: root-for-test setup ## run unit and API tests under ASan and UBSan, then under TSan
+	@scripts/test-sanitizers.sh
+
 test-cgroup2: ## prove cgroup v2 on Debian's cloud kernel in an emulated guest (about a minute)
 	@scripts/test-cgroup2.sh
+
+test-runtimes: root-for-test-runtimes build ## the runtimes' own test suites inside cells and beside them (about an hour)
+	@$(PYTHON) tests/runtimes/run.py $(ARGS)
 
 soak: root-for-soak build ## 10,000 executions of every kind, then look for leaks; ARGS='--executions 1500'
 	@$(PYTHON) tests/soak/soak.py $(ARGS)
@@ -53,5 +60,5 @@ clean: ## remove everything that was built
 	@rm -rf build
 
 # Before anything else is done, not after minutes of building.
-root-for-test root-for-bench root-for-soak:
+root-for-test root-for-bench root-for-soak root-for-test-runtimes:
 	@scripts/need-root.sh $(@:root-for-%=%)

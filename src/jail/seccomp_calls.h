@@ -65,7 +65,7 @@ inline constexpr const char* kAllowedCalls[] = {
     "rseq", "rt_sigaction", "rt_sigpending", "rt_sigprocmask", "rt_sigqueueinfo", "rt_sigreturn",
     "rt_sigsuspend", "rt_sigtimedwait", "rt_tgsigqueueinfo", "sched_get_priority_max",
     "sched_get_priority_min", "sched_getaffinity", "sched_getattr", "sched_getparam",
-    "sched_getscheduler", "sched_rr_get_interval", "sched_setaffinity", "sched_setattr", "sched_setparam",
+    "sched_getscheduler", "sched_rr_get_interval", "sched_setattr", "sched_setparam",
     "sched_setscheduler", "sched_yield", "set_robust_list", "set_tid_address", "setitimer", "sigaltstack",
     "tgkill", "timer_create", "timer_delete", "timer_getoverrun", "timer_gettime", "timer_settime",
     "tkill", "vfork", "wait4", "waitid",
@@ -124,18 +124,21 @@ inline constexpr const char* kKilledCalls[] = {
 
 // The argument that decides about the calls of which some pass and some do not.
 inline constexpr std::pair<const char*, unsigned> kDecidingArguments[] = {
-    {"arch_prctl", 0}, {"clone", 0}, {"futex", 1}, {"ioctl", 1}, {"madvise", 2}, {"personality", 0}, {"prctl", 0},
-    {"recvfrom", 3}, {"recvmmsg", 3}, {"recvmsg", 2}, {"sendmmsg", 3}, {"sendmsg", 2}, {"sendto", 3},
+    {"arch_prctl", 0}, {"clone", 0}, {"fcntl", 1}, {"futex", 1}, {"ioctl", 1}, {"madvise", 2},
+    {"personality", 0}, {"prctl", 0}, {"prlimit64", 0}, {"recvfrom", 3}, {"recvmmsg", 3},
+    {"recvmsg", 2}, {"sched_setaffinity", 0}, {"sched_setattr", 0}, {"sched_setparam", 0},
+    {"sched_setscheduler", 0}, {"sendmmsg", 3}, {"sendmsg", 2}, {"sendto", 3}, {"setpriority", 1},
     {"setsockopt", 2}, {"socket", 0}, {"socketpair", 0},
 };
 
 // Names for the log of what is newer than the oldest libseccomp we build with.
 inline constexpr NumberedCall kNewNames[] = {
-    {"cachestat", 451}, {"fchmodat2", 452}, {"map_shadow_stack", 453}, {"futex_wake", 454}, {"futex_wait", 455},
-    {"futex_requeue", 456}, {"statmount", 457}, {"listmount", 458}, {"lsm_get_self_attr", 459},
-    {"lsm_set_self_attr", 460}, {"lsm_list_modules", 461}, {"mseal", 462}, {"setxattrat", 463}, {"getxattrat", 464},
-    {"listxattrat", 465}, {"removexattrat", 466}, {"open_tree_attr", 467}, {"file_getattr", 468},
-    {"file_setattr", 469}, {"listns", 470},
+    {"cachestat", 451}, {"fchmodat2", 452}, {"map_shadow_stack", 453}, {"futex_wake", 454},
+    {"futex_wait", 455}, {"futex_requeue", 456}, {"statmount", 457}, {"listmount", 458},
+    {"lsm_get_self_attr", 459}, {"lsm_set_self_attr", 460}, {"lsm_list_modules", 461},
+    {"mseal", 462}, {"setxattrat", 463}, {"getxattrat", 464}, {"listxattrat", 465},
+    {"removexattrat", 466}, {"open_tree_attr", 467}, {"file_getattr", 468}, {"file_setattr", 469},
+    {"listns", 470},
 };
 
 // What passes by argument, compared as the kernel's int; every other value answers ENOSYS.
@@ -146,8 +149,8 @@ inline constexpr std::uint32_t kAllowedPersonalities[] = {0, 0xffffffff};
 
 // What a process may ask and change about itself (attack 10). Not here, above all: PR_SET_SECCOMP (compiles
 // the caller's code into the kernel, as SO_ATTACH_FILTER does), PR_SET_MM, PR_SET_MEMORY_MERGE (how fast a
-// merged page is written tells what other cells hold: attack 61), PR_SET_SYSCALL_USER_DISPATCH, PR_SCHED_CORE,
-// PR_SET_PTRACER, PR_SET_SECUREBITS, PR_SET_TSC.
+// merged page is written tells what other cells hold: attack 61), PR_SET_SYSCALL_USER_DISPATCH,
+// PR_SCHED_CORE, PR_SET_PTRACER, PR_SET_SECUREBITS, PR_SET_TSC.
 inline constexpr std::uint32_t kAllowedPrctl[] = {
     PR_SET_PDEATHSIG, PR_GET_PDEATHSIG, PR_GET_DUMPABLE, PR_SET_DUMPABLE, PR_GET_KEEPCAPS, PR_SET_NAME,
     PR_GET_NAME, PR_GET_SECCOMP, PR_CAPBSET_READ, PR_GET_TSC, PR_GET_SECUREBITS, PR_SET_TIMERSLACK,

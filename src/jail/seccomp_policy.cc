@@ -88,13 +88,16 @@ void AllowValues(Filter& filter, const char* name, std::span<const std::uint32_t
   for (const std::uint32_t value : values) filter.Add(SCMP_ACT_ALLOW, name, Masked(0, kMask32, value));
 }
 
-Result<std::string> CompileAllow() {
+Result<std::string> CompileAllow(bool may_choose_cpus) {
   Filter filter(SCMP_ACT_ERRNO(ENOSYS));
   for (const char* name : kAllowedCalls) filter.Add(SCMP_ACT_ALLOW, name);
   for (const NumberedCall& call : kAllowedNewCalls) filter.AddNumber(SCMP_ACT_ALLOW, call.name, call.number);
   for (const char* name : kPretendedCalls) filter.Add(SCMP_ACT_ERRNO(0), name);
   for (const char* name : kRefusedCalls) filter.Add(SCMP_ACT_ERRNO(EPERM), name);
   for (const char* name : kKilledCalls) filter.Add(SCMP_ACT_KILL_PROCESS, name);
+  // Bound to all CPUs there are, a program can only give some up, which taskset, numpy and others do. Bound
+  // to fewer it could take the others back (attack 11).
+  filter.Add(may_choose_cpus ? SCMP_ACT_ALLOW : SCMP_ACT_ERRNO(EPERM), "sched_setaffinity");
   AllowValues(filter, "personality", kAllowedPersonalities);
   AllowValues(filter, "prctl", kAllowedPrctl);
 #ifdef __x86_64__
@@ -172,7 +175,8 @@ Result<std::string> CompileDeny() {
   // A rootless cell's init is the same user as its program, which could otherwise take its limits and its
   // share of the CPU away (attack 8).
   constexpr std::uint32_t kInit = 1;
-  for (const char* name : {"prlimit64", "sched_setattr", "sched_setparam", "sched_setscheduler"}) {
+  for (const char* name :
+       {"prlimit64", "sched_setaffinity", "sched_setattr", "sched_setparam", "sched_setscheduler"}) {
     filter.Add(SCMP_ACT_ERRNO(EPERM), name, Masked(0, kMask32, kInit));
   }
   filter.Add(SCMP_ACT_ERRNO(EPERM), "setpriority", Masked(1, kMask32, kInit));
@@ -205,8 +209,8 @@ std::optional<unsigned> DecidingArgument(std::string_view name) {
   return found == std::end(kDecidingArguments) ? std::nullopt : std::optional(found->second);
 }
 
-Result<SeccompFilters> CompileFilters() {
-  auto allow = CompileAllow();
+Result<SeccompFilters> CompileFilters(bool may_choose_cpus) {
+  auto allow = CompileAllow(may_choose_cpus);
   if (!allow) return std::unexpected(allow.error());
   auto deny = CompileDeny();
   if (!deny) return std::unexpected(deny.error());

@@ -32,8 +32,10 @@ struct SeccompFilters {
   std::string deny;
 };
 
-/// Compiles both filters for this machine's architecture. kInternal when libseccomp refuses.
-Result<SeccompFilters> CompileFilters();
+/// Compiles both filters for this machine's architecture. `may_choose_cpus`: programs may bind themselves to
+/// some CPUs, which is only safe where they may use all that the machine has. kInternal when libseccomp
+/// refuses.
+Result<SeccompFilters> CompileFilters(bool may_choose_cpus = true);
 
 /// The name of a system call of this machine's architecture, for people; "unknown" for numbers without one.
 std::string SystemCallName(int number);

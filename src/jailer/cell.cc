@@ -203,6 +203,8 @@ Verdict Cell::MakeVerdict() const {
   out.memory_peak = usage.memory_peak == 0 && exit_ ? exit_->max_rss : usage.memory_peak;
   if (usage.oom_kills > 0) out.end = RunEnd::kMemoryLimit;
   if (limit_) out.end = *limit_;
+  // Init's clock starts a little after the timer's, and no program that was ended for its time took less.
+  if (out.end == RunEnd::kWallLimit) out.wall_us = std::max(out.wall_us, request_.wall_ms * 1000);
   out.stderr_truncated = stderr_truncated_;
   if (summary_) out.harvest = *summary_;
   for (std::size_t i = 0; i < kSetupSteps; ++i) {

@@ -104,9 +104,6 @@ JailerInfo Jailer::Prepare(const JailerSettings& settings) {
     info.error = error.message;
     return info;
   };
-  auto filters = CompileFilters();
-  if (!filters) return failed(filters.error());
-  filters_ = std::move(*filters);
   if (auto opened = OpenCgroups(settings.cgroup, info); !opened) return failed(opened.error());
   if (settings.cpu_hundredths > 0 && !info.limits_memory) {
     return failed({ErrorCode::kSetupFailed, "CODEAPI_SANDBOX_CPUS needs cgroups, which cannot be used here"});
@@ -119,6 +116,9 @@ JailerInfo Jailer::Prepare(const JailerSettings& settings) {
     environment_.cpus = std::min(environment_.cpus, (settings.cpu_hundredths + 99) / 100);
   }
   cpus_.emplace(cpus, environment_.cpus);
+  auto filters = CompileFilters(environment_.cpus >= ::sysconf(_SC_NPROCESSORS_CONF));
+  if (!filters) return failed(filters.error());
+  filters_ = std::move(*filters);
   environment_.cpu_hundredths = settings.cpu_hundredths;
   environment_.cpu_weight = settings.cpu_weight;
   environment_.limits_memory = info.limits_memory;

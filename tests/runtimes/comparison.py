@@ -6,7 +6,7 @@ import pathlib
 
 TABLE = pathlib.Path(__file__).resolve().parent / "differences.txt"
 ABSENT = ("absent", "")
-# A difference must show every time: test suites have tests that fail now and then, on a busy machine above all.
+# A difference must show each time: test suites have tests that fail now and then, on busy machines above all.
 ATTEMPTS = 3
 
 
@@ -39,15 +39,16 @@ class Entry:
 
 
 def read_table(path=TABLE):
-    """The entries in order. A line that is not one is an error, since it would silently allow nothing."""
+    """The entries in order. A line that is none is an error, since it would silently allow nothing."""
     entries = []
     for number, line in enumerate(path.read_text().splitlines(), 1):
         if not line or line.startswith("#"):
             continue
         words = line.split(None, 4)
-        assert len(words) == 5 and words[2] == "->", f"{path.name}:{number}: not `pattern outside -> inside reason`"
+        right = len(words) == 5 and words[2] == "->"
+        assert right, f"{path.name}:{number}: not `pattern outside -> inside reason`"
         entries.append(Entry(words[0], words[1], words[3], words[4]))
-    assert len({entry.pattern + entry.inside for entry in entries}) == len(entries), "an entry stands there twice"
+    assert len({(entry.pattern, entry.inside) for entry in entries}) == len(entries), "an entry twice"
     return entries
 
 
@@ -62,7 +63,7 @@ def compare(outside, inside):
 
 
 def lasting(first, run):
-    """The differences of `first` that are there again each time; `run(tests)` gives (outside, inside) anew."""
+    """The differences of `first` that are there each time; `run(tests)` gives (outside, inside) anew."""
     found = first
     for _ in range(ATTEMPTS - 1):
         if not found:

@@ -1,7 +1,7 @@
 """Runs modules of CPython's own test suite and prints what came of each test, one JSON object per module.
 
-The same file runs inside a cell and outside, so it knows nothing of either. Arguments: module names, and after
-`--only` the ids of the tests to run.
+The same file runs inside a cell and outside, so it knows nothing of either. Arguments: module names, and
+after `--only` the ids of the tests to run.
 """
 import json
 import os
@@ -34,8 +34,9 @@ def run(module, only):
         for test in only:
             command += ["-m", test]
         try:
-            done = subprocess.run([*command, module], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
-                                  stderr=subprocess.STDOUT, timeout=MODULE_SECONDS, errors="replace", cwd=directory)
+            done = subprocess.run([*command, module], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                  stderr=subprocess.STDOUT, text=True, errors="replace", cwd=directory,
+                                  timeout=MODULE_SECONDS)
             status, output = done.returncode, done.stdout
         except subprocess.TimeoutExpired as error:
             status, output = "timeout", (error.stdout or b"").decode("utf-8", "replace")

@@ -13,8 +13,9 @@ ORDINARY_USER = 65534  # nobody
 MODULE_SECONDS = 960
 # Generous limits: what is compared is what programs can do, not how much.
 SETTINGS = {"JOB_TIMEOUT": "30m", "SANDBOX_RUN_TIMEOUT": "20m", "SANDBOX_RUN_CPU_TIME": "1h",
-            "SANDBOX_RUN_MEMORY_LIMIT": "3GiB", "CODEAPI_WORKSPACE_BYTES": "2GiB", "CODEAPI_WORKSPACE_INODES": 200000,
-            "SANDBOX_OUTPUT_MAX_SIZE": "16MiB", "SANDBOX_MAX_PROCESS_COUNT": 1024, "SANDBOX_MAX_OPEN_FILES": 4096,
+            "SANDBOX_RUN_MEMORY_LIMIT": "3GiB", "CODEAPI_WORKSPACE_BYTES": "2GiB",
+            "CODEAPI_WORKSPACE_INODES": 200000, "SANDBOX_OUTPUT_MAX_SIZE": "16MiB",
+            "SANDBOX_MAX_PROCESS_COUNT": 1024, "SANDBOX_MAX_OPEN_FILES": 4096,
             "SANDBOX_RLIMIT_FSIZE": "8GiB", "CODEAPI_POOL_SIZE": 1}
 
 
@@ -32,7 +33,8 @@ class Inside:
         answer = self.server.exec_(lang, code, args=list(args), timeout=20 * 60 * 1000,
                                    timeout_s=MODULE_SECONDS + 60)
         if answer["status"]:
-            raise Failed(f"the cell ended: {answer['message']}\n{answer['stdout'][-2000:]}\n{answer['stderr'][-2000:]}")
+            said = answer["stdout"][-2000:] + answer["stderr"][-2000:]
+            raise Failed(f"the cell ended: {answer['message']}\n{said}")
         return answer["code"], answer["stdout"], answer["stderr"]
 
     def environment(self):
@@ -42,13 +44,13 @@ class Inside:
 
 
 class Outside:
-    """The same environment variables, but no cell: a directory of its own, an ordinary user, no core files."""
+    """The same environment variables, but no cell: a directory of its own, an ordinary user, no cores."""
 
     COMMANDS = {"py": ["/usr/bin/python3", "-s", "main.py"], "bash": ["/bin/bash", "main.sh"],
                 "js": ["/usr/bin/node", "main.js"]}
 
     def __init__(self, environment):
-        self.environment = {name: value for name, value in environment.items() if name != "SANDBOX_LANGUAGE"}
+        self.environment = {name: environment[name] for name in environment if name != "SANDBOX_LANGUAGE"}
 
     def run(self, lang, code, args=()):
         directory = tempfile.mkdtemp(prefix="codeapi-outside-")
@@ -65,8 +67,9 @@ class Outside:
             done = subprocess.run(["prlimit", "--core=0", "setpriv", f"--reuid={ORDINARY_USER}",
                                    f"--regid={ORDINARY_USER}", "--clear-groups", "--bounding-set=-all",
                                    *command, *args], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                  stderr=subprocess.PIPE, cwd=directory, env=environment, timeout=MODULE_SECONDS,
-                                  text=True, errors="replace", umask=0o077, start_new_session=True)
+                                  stderr=subprocess.PIPE, cwd=directory, env=environment,
+                                  timeout=MODULE_SECONDS, text=True, errors="replace", umask=0o077,
+                                  start_new_session=True)
             return done.returncode, done.stdout, done.stderr
         finally:
             shutil.rmtree(directory, ignore_errors=True)
@@ -88,6 +91,6 @@ def program(side, path):
     found = {}
     for line in stdout.splitlines():
         name, separator, result = line.partition("=")
-        found[f"{path.stem}.{name}"] = (result if separator else "?", "")
+        found[f"{path.stem}.{name}"] = (result.strip().replace(" ", ",") if separator else "?", "")
     found[f"{path.stem}.end"] = (str(code), stderr[-300:])
     return found

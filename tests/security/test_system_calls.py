@@ -88,6 +88,8 @@ def test_49_upper_bits_of_an_argument_change_nothing(walk):
     kinds = ("ns", "cgroup", "uts", "ipc", "user", "pid", "net")
     expected.update({f"clone.new{kind}": {"EPERM"} for kind in kinds})
     expected.update({f"ioctl.{name}": {"EPERM"} for name in ("TIOCSTI", "TIOCLINUX", "TIOCSETD")})
+    expected.update({f"{name}.init": {"EPERM"} for name in ("prlimit64", "sched_setaffinity", "setpriority")})
+    expected["fcntl.NOTIFY"] = {"EPERM"}
     expected.update({f"ioctl.{name}": {"ENOTTY"} for name in ("FS_IOC_SETFLAGS", "SIOCGIFCONF")})
     expected.update({f"futex.{name}": {"ENOSYS"} for name in ("LOCK_PI", "WAIT_REQUEUE_PI")})
     expected.update({f"prctl.SET_{name}": {"ENOSYS"} for name in ("SECCOMP", "MM", "MEMORY_MERGE")})

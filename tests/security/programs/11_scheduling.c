@@ -36,8 +36,8 @@ int main(void) {
   TRY("limit.rtprio", setrlimit(RLIMIT_RTPRIO, &more));
   more.rlim_cur = more.rlim_max = 40;
   TRY("limit.nice", setrlimit(RLIMIT_NICE, &more));
-  int autogroup = open("/proc/self/autogroup", O_WRONLY);
-  TRY("autogroup", autogroup < 0 ? -1 : write(autogroup, "-20", 3));
+  int autogroup = -1;
+  TRY("autogroup", (autogroup = open("/proc/self/autogroup", O_WRONLY)) < 0 ? -1 : write(autogroup, "-20", 3));
   struct rlimit niceness, real_time;
   getrlimit(RLIMIT_NICE, &niceness);
   getrlimit(RLIMIT_RTPRIO, &real_time);

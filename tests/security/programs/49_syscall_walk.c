@@ -168,6 +168,10 @@ int main(void) {
     snprintf(name, sizeof name, "clone.%s", kNamespaces[i].name);
     walk_masked(name, SYS_clone, 0, kNamespaces[i].flag | SIGCHLD);
   }
+  walk_masked("fcntl.NOTIFY", SYS_fcntl, 1, F_NOTIFY);
+  walk_masked("prlimit64.init", SYS_prlimit64, 0, 1);
+  walk_masked("sched_setaffinity.init", SYS_sched_setaffinity, 0, 1);
+  walk_masked("setpriority.init", SYS_setpriority, 1, 1);
   walk_masked("ioctl.TIOCSTI", SYS_ioctl, 1, 0x5412);
   walk_masked("ioctl.TIOCLINUX", SYS_ioctl, 1, 0x541c);
   walk_masked("ioctl.TIOCSETD", SYS_ioctl, 1, 0x5423);
