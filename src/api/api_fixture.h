@@ -55,6 +55,10 @@ class AwayState final : public StateStore {
   awaitable<Result<bool>> put_if_absent(std::string, std::string, StateTtl) override { co_return Away(); }
   awaitable<Result<bool>> remove(std::string) override { co_return Away(); }
   awaitable<Result<bool>> touch(std::string, std::chrono::milliseconds) override { co_return Away(); }
+  awaitable<Result<std::vector<std::string>>> keys(std::string, std::string, std::size_t) override {
+    co_return Away();
+  }
+  awaitable<Result<Tally>> count(std::string, std::chrono::milliseconds) override { co_return Away(); }
   awaitable<Result<void>> check() override { co_return Away(); }
 
  private:

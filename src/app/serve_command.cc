@@ -40,7 +40,7 @@ Result<Settings> EffectiveSettings(const ServeOptions& options) {
     if (!directory) return std::unexpected(directory.error());
     settings->data_dir = std::move(*directory);
   }
-  if (!settings->local_mode) {
+  if (settings->local_mode == LocalMode::kOff) {
     return Fail(ErrorCode::kInvalid,
                 "LOCAL_MODE=false: this version serves one local user only; unset LOCAL_MODE");
   }

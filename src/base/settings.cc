@@ -37,6 +37,7 @@ std::optional<Found> Find(const SettingInfo& row, const GetEnv& getenv, std::vec
 
 std::string Shown(const SettingInfo& row, const std::string& text) {
   if (row.kind == SettingKind::kSecret) return "****";
+  if (row.kind == SettingKind::kDocument) return "(" + std::to_string(text.size()) + " bytes)";
   constexpr std::size_t kLongest = 100;
   if (text.size() <= kLongest) return '"' + ToUtf8Lossy(text) + '"';
   return '"' + ToUtf8Lossy(TrimPartialCharacter(std::string_view(text).substr(0, kLongest))) + "…\"";
@@ -113,6 +114,9 @@ Result<Settings> Settings::Load(const GetEnv& getenv, const std::vector<std::str
       errors += found->name + '=' + Shown(row, found->text) + ' ' + done.error().message;
     }
     settings.sources.back() = found->name;
+  }
+  if (settings.session_cache_ttl.count() > 0) {
+    if (settings.file_ttl == Settings{}.file_ttl) settings.file_ttl = settings.session_cache_ttl;
   }
   if (!errors.empty()) return Fail(ErrorCode::kInvalid, std::move(errors));
   WarnOfUnknownNames(environment_names, getenv, settings.warnings);

@@ -21,6 +21,19 @@ enum class CgroupMode { kAuto, kV1, kV2, kNone };
 /// What becomes of refused system calls: nothing, or a line in the log as well.
 enum class SeccompMode { kEnforce, kLog };
 
+/// Whether everyone is one local user. `kAuto`: yes, unless the settings name a way to authenticate.
+enum class LocalMode { kAuto, kOn, kOff };
+
+/// Who says who a caller is. `kAuto`: LibreChat's tokens when a key to check them is configured.
+enum class AuthProvider { kAuto, kLibreChatJwt, kApiKey, kBoth, kNone };
+
+/// Where stored files are kept. `kAuto`: S3 when a setting names its endpoint or bucket, else a directory.
+enum class ObjectStoreKind { kAuto, kDirectory, kS3 };
+
+/// How the bucket stands in the address of an S3 request. `kAuto`: as the host name for Amazon's own
+/// endpoints, in the path for all others.
+enum class S3Addressing { kAuto, kPath, kVirtualHost };
+
 /// Looks one environment variable up; nullopt when it is not set.
 using GetEnv = std::function<std::optional<std::string>(std::string_view)>;
 
@@ -31,8 +44,8 @@ struct Settings {
   std::uint16_t service_port = 3112;
   std::string host = "127.0.0.1";
   std::int64_t http_json_limit = 50 << 20;
-  int threads = 0;         ///< 0: one per core
-  bool local_mode = true;  ///< one user, no token, no rate limits
+  int threads = 0;                          ///< 0: one per core
+  LocalMode local_mode = LocalMode::kAuto;  ///< one user, no token, no rate limits
   bool hardened_sandbox_mode = false;
   LogLevel log_level = LogLevel::kInfo;
 
@@ -42,10 +55,72 @@ struct Settings {
       libexec_dir;  ///< absolute; where codeapi-jailer and codeapi-init are; empty: beside this program
   std::string root = "host";  ///< what cells see as `/`: "host" or an absolute path
 
+  // Who asks
+  AuthProvider auth_provider = AuthProvider::kAuto;
+  bool allow_auth_provider_none = false;  ///< permits doing without authentication on a public address
+  std::string jwt_allowed_algs = "EdDSA,RS256";
+  std::string jwt_issuer = "librechat";
+  std::string jwt_audience = "codeapi";
+  std::string jwt_jwks_json;        ///< {"keys":[…]}
+  std::string jwt_public_keys_dir;  ///< one key a file; the file's stem is the key id
+  std::string jwt_public_key;       ///< PEM or JWK; `\\n` stands for a line end
+  std::string jwt_kid;              ///< key id of jwt_public_key
+  std::string jwt_hs256_secret;
+  std::string jwt_hs256_kid;
+  std::chrono::milliseconds jwt_max_ttl{300'000};
+  std::chrono::milliseconds jwt_clock_skew{30'000};
+  std::chrono::milliseconds jwt_key_cache_ttl{30'000};
+  std::string jwt_single_tenant_id = "legacy";
+  bool tenant_isolation_strict = false;
+  std::string synthetic_access_token;
+  std::string synthetic_user_id = "synthetic-tests";
+  std::string synthetic_tenant_id = "synthetic";
+
+  // How much one caller may ask for (not in local mode)
+  std::chrono::milliseconds exec_limit_window{30'000};
+  int exec_limit_max = 20;
+  std::chrono::milliseconds upload_limit_window{300'000};
+  int upload_limit_max = 30;
+  std::chrono::milliseconds download_limit_window{60'000};
+  int download_limit_max = 60;
+  std::chrono::milliseconds fetch_limit_window{60'000};
+  int fetch_limit_max = 120;
+  int user_max_concurrent = 16;  ///< executions of one caller, running or waiting
+  std::string plan_limits;       ///< JSON: plan → {run_memory_limit, max_file_size}
+
+  // Stored files
+  std::int64_t max_upload_size = 25 << 20;           ///< one uploaded file has less than this
+  std::chrono::milliseconds upload_timeout{30'000};  ///< of one file
+  ObjectStoreKind object_store = ObjectStoreKind::kAuto;
+  std::string s3_endpoint = "localhost";
+  std::uint16_t s3_port = 9000;
+  bool s3_no_port = false;  ///< leave the port out of the address: the scheme's own
+  bool s3_use_ssl = false;
+  std::string s3_access_key;
+  std::string s3_secret_key;
+  std::string s3_session_token;
+  std::string s3_bucket = "test-bucket";
+  std::string s3_region = "us-east-1";
+  S3Addressing s3_addressing = S3Addressing::kAuto;
+  bool s3_create_bucket = true;
+  std::string s3_ca_file;  ///< PEM; empty: the system's
+  bool s3_use_irsa = false;
+  std::string aws_web_identity_token_file;
+  std::string aws_role_arn;
+  std::string aws_sts_endpoint;  ///< URL; empty: https://sts.<region>.amazonaws.com
+
+  // File server
+  std::string file_server_host = "127.0.0.1";
+  std::uint16_t file_server_port = 3000;
+  std::string file_server_url;  ///< empty: objects are kept by this process itself
+  std::string internal_service_token;
+  bool allow_unauthenticated_internal = false;
+
   // Queue and life
   int queue_max = 256;
   std::chrono::milliseconds job_timeout{300'000};  ///< also the most a request may ask for
   std::chrono::milliseconds file_ttl{86'400'000};
+  std::chrono::milliseconds session_cache_ttl{0};  ///< the reference's name for file_ttl; 0: not set
   std::chrono::milliseconds shutdown_grace{10'000};
   std::chrono::milliseconds health_max_age{60'000};
 

@@ -10,7 +10,8 @@
 namespace codeapi {
 namespace {
 
-constexpr std::size_t kLongestText = 4000;  // below PATH_MAX with room for what we append
+constexpr std::size_t kLongestText = 4000;          // below PATH_MAX with room for what we append
+constexpr std::size_t kLongestDocument = 64 << 10;  // half of what the kernel lets one variable be
 
 std::string FormatNumber(SettingKind kind, std::int64_t value) {
   switch (kind) {
@@ -30,7 +31,8 @@ Result<std::int64_t> ParseNumber(const SettingInfo& row, std::string_view text) 
     case SettingKind::kSize:
       return ParseSize(text, row.bare_unit);
     case SettingKind::kDuration: {
-      Result<std::chrono::milliseconds> duration = ParseDuration(text);
+      Result<std::chrono::milliseconds> duration =
+          ParseDuration(text, std::chrono::milliseconds(row.bare_unit));
       if (!duration) return std::unexpected(std::move(duration.error()));
       return duration->count();
     }
@@ -45,7 +47,17 @@ bool HasControlCharacter(std::string_view text) {
   return std::ranges::any_of(text, [](char c) { return (c >= 0 && c < ' ') || c == '\x7f'; });
 }
 
+Result<std::string> ParseDocument(std::string_view text) {
+  if (text.size() > kLongestDocument) return Fail(ErrorCode::kInvalid, "is too long");
+  if (!IsUtf8(text)) return Fail(ErrorCode::kInvalid, "is not UTF-8");
+  std::string printable(text);
+  std::erase_if(printable, [](char c) { return c == '\n' || c == '\r' || c == '\t'; });
+  if (HasControlCharacter(printable)) return Fail(ErrorCode::kInvalid, "has a control character");
+  return std::string(text);
+}
+
 Result<std::string> ParseText(const SettingInfo& row, std::string_view text) {
+  if (row.kind == SettingKind::kDocument) return ParseDocument(text);
   if (text.size() > kLongestText) return Fail(ErrorCode::kInvalid, "is too long");
   if (HasControlCharacter(text)) return Fail(ErrorCode::kInvalid, "has a control character");
   if (row.kind == SettingKind::kString) {
@@ -149,7 +161,10 @@ std::string FormatSetting(const SettingInfo& row, const Settings& settings) {
         } else if constexpr (std::is_enum_v<Value>) {
           return std::string(ChoiceWord(row, static_cast<int>(value)));
         } else if constexpr (std::is_same_v<Value, std::string>) {
-          return row.kind == SettingKind::kSecret && !value.empty() ? "****" : value;
+          if (row.kind == SettingKind::kSecret && !value.empty()) return "****";
+          if (row.kind == SettingKind::kDocument && !value.empty())
+            return "(" + std::to_string(value.size()) + " bytes)";
+          return value;
         } else if constexpr (std::is_same_v<Value, std::vector<std::string>>) {
           std::string out;
           for (const std::string& item : value) out += (out.empty() ? "" : ",") + item;
@@ -173,6 +188,8 @@ std::string AllowedValues(const SettingInfo& row) {
       return "text without spaces, at most " + std::to_string(row.maximum) + " bytes";
     case SettingKind::kSecret:
       return "text without control characters";
+    case SettingKind::kDocument:
+      return "UTF-8 text, at most " + std::to_string(kLongestDocument) + " bytes";
     case SettingKind::kExtensions:
       return "file name extensions separated by commas, or *";
     case SettingKind::kPath: {

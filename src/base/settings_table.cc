@@ -29,6 +29,7 @@ constexpr std::int64_t kLastUidBase = std::numeric_limits<std::int32_t>::max() -
 
 constexpr unsigned kCells = kServe | kRun | kDoctor;
 constexpr unsigned kLimits = kServe | kRun;
+constexpr unsigned kStores = kServe | kFileServer;
 
 // Beside our own words, those of the loggers of the services we stand in for.
 constexpr Choice kLogLevels[] = {
@@ -52,6 +53,34 @@ constexpr Choice kSeccompModes[] = {
     {"log", static_cast<int>(SeccompMode::kLog)},
 };
 
+constexpr Choice kLocalModes[] = {
+    {"auto", static_cast<int>(LocalMode::kAuto)}, {"true", static_cast<int>(LocalMode::kOn)},
+    {"false", static_cast<int>(LocalMode::kOff)}, {"1", static_cast<int>(LocalMode::kOn)},
+    {"yes", static_cast<int>(LocalMode::kOn)},    {"on", static_cast<int>(LocalMode::kOn)},
+    {"0", static_cast<int>(LocalMode::kOff)},     {"no", static_cast<int>(LocalMode::kOff)},
+    {"off", static_cast<int>(LocalMode::kOff)},
+};
+
+constexpr Choice kAuthProviders[] = {
+    {"auto", static_cast<int>(AuthProvider::kAuto)},
+    {"librechat-jwt", static_cast<int>(AuthProvider::kLibreChatJwt)},
+    {"api-key", static_cast<int>(AuthProvider::kApiKey)},
+    {"both", static_cast<int>(AuthProvider::kBoth)},
+    {"none", static_cast<int>(AuthProvider::kNone)},
+};
+
+constexpr Choice kObjectStores[] = {
+    {"auto", static_cast<int>(ObjectStoreKind::kAuto)},
+    {"directory", static_cast<int>(ObjectStoreKind::kDirectory)},
+    {"s3", static_cast<int>(ObjectStoreKind::kS3)},
+};
+
+constexpr Choice kS3Addressings[] = {
+    {"auto", static_cast<int>(S3Addressing::kAuto)},
+    {"path", static_cast<int>(S3Addressing::kPath)},
+    {"virtual", static_cast<int>(S3Addressing::kVirtualHost)},
+};
+
 constexpr Choice kRootWords[] = {{"host", 0}};
 
 // No alias may end in _PORT or _SERVICE_PORT: an orchestrator sets such variables for every service it knows,
@@ -63,14 +92,118 @@ constexpr SettingInfo kTable[] = {
      kGiB},
     {"CODEAPI_THREADS", "", kInteger, &S::threads, kServe, "threads that serve requests; 0: one per core", 0,
      256},
-    {"LOCAL_MODE", "CODEAPI_LOCAL_MODE", kBoolean, &S::local_mode, kServe,
-     "one user, no token, no rate limits"},
+    {"LOCAL_MODE", "CODEAPI_LOCAL_MODE", kEnum, &S::local_mode, kServe,
+     "one user, no token, no rate limits; auto: unless a way to authenticate is configured",
+     .choices = kLocalModes},
     {"CODEAPI_HARDENED_SANDBOX_MODE", "", kBoolean, &S::hardened_sandbox_mode, kServe,
      "refuse to start unless everything that protects is in place"},
     {"LOG_LEVEL", "CODEAPI_LOG_LEVEL", kEnum, &S::log_level, kCells, "least important message that is logged",
      .choices = kLogLevels},
 
-    {"CODEAPI_DATA_DIR", "", kPath, &S::data_dir, kServe,
+    {"CODEAPI_AUTH_PROVIDER", "", kEnum, &S::auth_provider, kServe,
+     "who says who a caller is; auto: LibreChat's tokens if a key to check them is configured",
+     .choices = kAuthProviders},
+    {"CODEAPI_ALLOW_AUTH_PROVIDER_NONE", "", kBoolean, &S::allow_auth_provider_none, kServe,
+     "permit doing without authentication outside of this machine"},
+    {"CODEAPI_JWT_ALLOWED_ALGS", "", kString, &S::jwt_allowed_algs, kServe,
+     "signatures accepted on tokens: EdDSA, RS256, HS256", 1, 255},
+    {"CODEAPI_JWT_ISSUER", "", kString, &S::jwt_issuer, kServe, "who must have issued a token", 1, 255},
+    {"CODEAPI_JWT_AUDIENCE", "", kString, &S::jwt_audience, kServe, "whom a token must be meant for", 1, 255},
+    {"CODEAPI_JWT_JWKS_JSON", "", kDocument, &S::jwt_jwks_json, kServe,
+     "public keys of tokens as a JSON Web Key Set"},
+    {"CODEAPI_JWT_PUBLIC_KEYS_DIR", "", kPath, &S::jwt_public_keys_dir, kServe,
+     "public keys of tokens, PEM or JWK, one a file that is called as the key's id"},
+    {"CODEAPI_JWT_PUBLIC_KEY", "", kDocument, &S::jwt_public_key, kServe, "public key of tokens, PEM or JWK"},
+    {"CODEAPI_JWT_KID", "CODEAPI_JWT_KEY_ID", kString, &S::jwt_kid, kServe,
+     "key id that belongs to CODEAPI_JWT_PUBLIC_KEY", 1, 255},
+    {"CODEAPI_JWT_HS256_SECRET", "", kSecret, &S::jwt_hs256_secret, kServe,
+     "shared secret of tokens, for CODEAPI_JWT_ALLOWED_ALGS with HS256"},
+    {"CODEAPI_JWT_HS256_KID", "", kString, &S::jwt_hs256_kid, kServe,
+     "key id of that secret; unset: CODEAPI_JWT_KID, else hs256-dev", 1, 255},
+    {"CODEAPI_JWT_MAX_TTL_SECONDS", "", kDuration, &S::jwt_max_ttl, kServe,
+     "longest life of a token; without a unit in seconds", kSecond, 300 * kSecond, .bare_unit = kSecond},
+    {"CODEAPI_JWT_CLOCK_SKEW_SECONDS", "", kDuration, &S::jwt_clock_skew, kServe,
+     "how far clocks may differ; without a unit in seconds", 0, 30 * kSecond, .bare_unit = kSecond},
+    {"CODEAPI_JWT_KEY_CACHE_TTL_SECONDS", "", kDuration, &S::jwt_key_cache_ttl, kServe,
+     "how long keys are used before the directory is read again; without a unit in seconds", kSecond,
+     300 * kSecond, .bare_unit = kSecond},
+    {"CODEAPI_JWT_SINGLE_TENANT_ID", "", kString, &S::jwt_single_tenant_id, kServe,
+     "tenant of tokens that name none", 1, 128},
+    {"CODEAPI_TENANT_ISOLATION_STRICT", "", kBoolean, &S::tenant_isolation_strict, kServe,
+     "refuse tokens that name no tenant"},
+    {"CODEAPI_SYNTHETIC_ACCESS_TOKEN", "", kSecret, &S::synthetic_access_token, kServe,
+     "token of a monitor that may execute programs; at least 32 bytes"},
+    {"CODEAPI_SYNTHETIC_USER_ID", "", kString, &S::synthetic_user_id, kServe, "the monitor's user", 1, 128},
+    {"CODEAPI_SYNTHETIC_TENANT_ID", "", kString, &S::synthetic_tenant_id, kServe, "the monitor's tenant", 1,
+     128},
+
+    {"RATE_LIMIT_WINDOW", "", kDuration, &S::exec_limit_window, kServe,
+     "time over which executions of one user are counted", kSecond, kDay, .not_positive_is_default = true},
+    {"MAX_REQUESTS", "", kInteger, &S::exec_limit_max, kServe, "executions of one user in that time", 1,
+     1'000'000, .not_positive_is_default = true},
+    {"UPLOAD_LIMIT_WINDOW", "", kDuration, &S::upload_limit_window, kServe,
+     "time over which uploads of one user are counted", kSecond, kDay, .not_positive_is_default = true},
+    {"UPLOAD_MAX_REQUESTS", "", kInteger, &S::upload_limit_max, kServe, "uploads of one user in that time", 1,
+     1'000'000, .not_positive_is_default = true},
+    {"DOWNLOAD_LIMIT_WINDOW", "", kDuration, &S::download_limit_window, kServe,
+     "time over which downloads of one user are counted", kSecond, kDay, .not_positive_is_default = true},
+    {"DOWNLOAD_MAX_REQUESTS", "", kInteger, &S::download_limit_max, kServe,
+     "downloads of one user in that time", 1, 1'000'000, .not_positive_is_default = true},
+    {"FETCH_LIMIT_WINDOW", "", kDuration, &S::fetch_limit_window, kServe,
+     "time over which listings and deletions of one user are counted", kSecond, kDay,
+     .not_positive_is_default = true},
+    {"FETCH_MAX_REQUESTS", "", kInteger, &S::fetch_limit_max, kServe,
+     "listings and deletions of one user in that time", 1, 1'000'000, .not_positive_is_default = true},
+    {"CODEAPI_USER_MAX_CONCURRENT", "", kInteger, &S::user_max_concurrent, kServe,
+     "executions of one user at once, running or waiting", 1, 1'000'000},
+    {"CODEAPI_PLAN_LIMITS", "", kDocument, &S::plan_limits, kServe,
+     "limits by plan: {\"<plan>\":{\"run_memory_limit\":<bytes>,\"max_file_size\":<bytes>}}"},
+
+    {"MAX_FILE_SIZE", "CODEAPI_MAX_FILE_SIZE", kSize, &S::max_upload_size, kServe,
+     "uploaded files must be smaller than this", 1, kTiB, .not_positive_is_default = true},
+    {"CODEAPI_UPLOAD_TIMEOUT", "", kDuration, &S::upload_timeout, kServe, "longest time to receive one file",
+     kSecond, kDay},
+    {"CODEAPI_OBJECT_STORE", "", kEnum, &S::object_store, kStores,
+     "where files are kept; auto: s3 if MINIO_ENDPOINT or MINIO_BUCKET is set", .choices = kObjectStores},
+    {"MINIO_ENDPOINT", "", kString, &S::s3_endpoint, kStores, "host name of the S3 service", 1, 255},
+    {"MINIO_PORT", "", kInteger, &S::s3_port, kStores, "port of the S3 service", 1, 65'535},
+    {"MINIO_NO_PORT", "", kBoolean, &S::s3_no_port, kStores, "use the usual port of http or https"},
+    {"MINIO_USE_SSL", "", kBoolean, &S::s3_use_ssl, kStores, "speak TLS with the S3 service"},
+    {"MINIO_ACCESS_KEY", "AWS_ACCESS_KEY_ID", kString, &S::s3_access_key, kStores, "access key of S3", 1,
+     255},
+    {"MINIO_SECRET_KEY", "AWS_SECRET_ACCESS_KEY", kSecret, &S::s3_secret_key, kStores, "secret key of S3"},
+    {"MINIO_SESSION_TOKEN", "AWS_SESSION_TOKEN", kSecret, &S::s3_session_token, kStores,
+     "session token that belongs to these keys"},
+    {"MINIO_BUCKET", "", kString, &S::s3_bucket, kStores, "bucket that files are kept in", 1, 63},
+    {"MINIO_REGION", "AWS_REGION", kString, &S::s3_region, kStores, "region that requests are signed for", 1,
+     64},
+    {"CODEAPI_S3_ADDRESSING", "", kEnum, &S::s3_addressing, kStores,
+     "where the bucket stands in addresses; auto: in the host name at Amazon, else in the path",
+     .choices = kS3Addressings},
+    {"CODEAPI_S3_CREATE_BUCKET", "", kBoolean, &S::s3_create_bucket, kStores,
+     "make the bucket if it does not exist"},
+    {"CODEAPI_S3_CA_FILE", "", kPath, &S::s3_ca_file, kStores,
+     "certificates that the S3 service is verified with; unset: the system's"},
+    {"MINIO_USE_IRSA", "", kBoolean, &S::s3_use_irsa, kStores,
+     "take keys for S3 from a web identity; also on with the two settings below"},
+    {"AWS_WEB_IDENTITY_TOKEN_FILE", "", kPath, &S::aws_web_identity_token_file, kStores,
+     "file with the web identity's token"},
+    {"AWS_ROLE_ARN", "", kString, &S::aws_role_arn, kStores, "role that the web identity assumes", 1, 2048},
+    {"AWS_ENDPOINT_URL_STS", "", kString, &S::aws_sts_endpoint, kStores,
+     "URL of the service that exchanges it; unset: Amazon's in the region", 1, 2048},
+
+    {"FILE_SERVER_HOST", "CODEAPI_FILE_SERVER_HOST", kString, &S::file_server_host, kFileServer,
+     "address the file server listens on", 1, 255},
+    {"FILE_SERVER_PORT", "", kInteger, &S::file_server_port, kFileServer, "port of the file server", 1,
+     65'535},
+    {"FILE_SERVER_URL", "CODEAPI_FILE_SERVER_URL", kString, &S::file_server_url, kServe,
+     "file server that keeps the files; unset: this process", 1, 2048},
+    {"CODEAPI_INTERNAL_SERVICE_TOKEN", "", kSecret, &S::internal_service_token, kStores,
+     "shared secret of the services among each other"},
+    {"CODEAPI_ALLOW_UNAUTHENTICATED_INTERNAL", "", kBoolean, &S::allow_unauthenticated_internal, kFileServer,
+     "let anyone who reaches an internal service use it"},
+
+    {"CODEAPI_DATA_DIR", "", kPath, &S::data_dir, kStores | kKeys,
      "where files and state are kept; unset: chosen at start"},
     {"CODEAPI_LIBEXEC_DIR", "", kPath, &S::libexec_dir, kCells,
      "where codeapi-jailer and codeapi-init are; unset: beside codeapi"},
@@ -83,6 +216,8 @@ constexpr SettingInfo kTable[] = {
      "longest time an execution may take, waiting included; the most a request may ask for", 100, kDay},
     {"CODEAPI_FILE_TTL", "", kDuration, &S::file_ttl, kServe, "how long stored files are kept", kSecond,
      3650 * kDay},
+    {"SESSION_CACHE_TTL", "", kDuration, &S::session_cache_ttl, kServe,
+     "the same, if that is not set; without a unit in seconds", 0, 3650 * kDay, .bare_unit = kSecond},
     {"CODEAPI_SHUTDOWN_GRACE", "", kDuration, &S::shutdown_grace, kServe,
      "time that running executions get when the service stops", 0, kHour},
     {"CODEAPI_HEALTH_MAX_AGE", "", kDuration, &S::health_max_age, kServe,
@@ -144,32 +279,10 @@ constexpr std::string_view kForeignNames[] = {
     "CODEAPI_JWT_PRIVATE_KEY_BASE64",
     "CODEAPI_JWT_PRIVATE_JWK_JSON",
     "CODEAPI_JWT_ALGORITHM",
-    "CODEAPI_JWT_KID",
-    "CODEAPI_JWT_KEY_ID",
-    "CODEAPI_JWT_ISSUER",
-    "CODEAPI_JWT_AUDIENCE",
     "CODEAPI_JWT_TTL_SECONDS",
     "CODEAPI_JWT_MINT_CACHE_SECONDS",
-    "CODEAPI_JWT_SINGLE_TENANT_ID",
-    "CODEAPI_AUTH_PROVIDER",
     "CODEAPI_EXECUTION_PROFILE",
 
-    "CODEAPI_ALLOW_AUTH_PROVIDER_NONE",
-    "CODEAPI_JWT_ALLOWED_ALGS",
-    "CODEAPI_JWT_JWKS_JSON",
-    "CODEAPI_JWT_PUBLIC_KEYS_DIR",
-    "CODEAPI_JWT_PUBLIC_KEY",
-    "CODEAPI_JWT_HS256_SECRET",
-    "CODEAPI_JWT_HS256_KID",
-    "CODEAPI_JWT_MAX_TTL_SECONDS",
-    "CODEAPI_JWT_CLOCK_SKEW_SECONDS",
-    "CODEAPI_JWT_KEY_CACHE_TTL_SECONDS",
-    "CODEAPI_TENANT_ISOLATION_STRICT",
-    "CODEAPI_SYNTHETIC_ACCESS_TOKEN",
-    "CODEAPI_SYNTHETIC_USER_ID",
-    "CODEAPI_SYNTHETIC_TENANT_ID",
-    "CODEAPI_INTERNAL_SERVICE_TOKEN",
-    "CODEAPI_PLAN_LIMITS",
     "CODEAPI_EXECUTION_MANIFEST_PRIVATE_KEY",
     "CODEAPI_EXECUTION_MANIFEST_PUBLIC_KEY",
     "CODEAPI_EXECUTION_MANIFEST_SECRET",
@@ -201,7 +314,7 @@ std::span<const SettingInfo> SettingsTable() {
 std::string RoleNames(unsigned roles) {
   std::string out;
   constexpr std::pair<Role, std::string_view> kNames[] = {
-      {kServe, "serve"}, {kRun, "run"}, {kDoctor, "doctor"}};
+      {kServe, "serve"}, {kRun, "run"}, {kDoctor, "doctor"}, {kFileServer, "file-server"}, {kKeys, "keys"}};
   for (const auto& [role, name] : kNames) {
     if ((roles & role) == 0) continue;
     if (!out.empty()) out += ' ';

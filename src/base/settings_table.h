@@ -23,6 +23,7 @@ enum class SettingKind {
   kExtensions,  ///< file name extensions, comma separated
   kEnum,        ///< one of `choices`
   kSecret,      ///< a string that is never shown
+  kDocument,    ///< a text of many lines (a key, JSON), of which only the size is shown
 };
 
 /// Which commands a setting means something to. A bit set.
@@ -30,6 +31,8 @@ enum Role : unsigned {
   kServe = 1,
   kRun = 2,
   kDoctor = 4,
+  kFileServer = 8,
+  kKeys = 16,
 };
 
 /// One accepted word of an enum and the value it stands for. The first word of a value is the one we print.
@@ -42,7 +45,8 @@ using SettingMember =
     std::variant<bool Settings::*, int Settings::*, std::uint16_t Settings::*, std::uint32_t Settings::*,
                  std::int64_t Settings::*, std::chrono::milliseconds Settings::*, std::string Settings::*,
                  std::vector<std::string> Settings::*, LogLevel Settings::*, CgroupMode Settings::*,
-                 SeccompMode Settings::*>;
+                 SeccompMode Settings::*, LocalMode Settings::*, AuthProvider Settings::*,
+                 ObjectStoreKind Settings::*, S3Addressing Settings::*>;
 
 /// One row. `minimum` and `maximum` are in the member's own unit (bytes, milliseconds, hundredths) and
 /// inclusive.
@@ -55,7 +59,7 @@ struct SettingInfo {
   std::string_view meaning;  ///< one line without a full stop
   std::int64_t minimum = 0;
   std::int64_t maximum = 0;
-  std::int64_t bare_unit = 1;            ///< sizes: what a number without a unit counts
+  std::int64_t bare_unit = 1;            ///< sizes and durations: what a number without a unit counts
   bool not_positive_is_default = false;  ///< 0 and less stand for the default, as the reference has it
   std::span<const Choice> choices = {};  ///< enums; for paths: words allowed beside absolute paths
 };

@@ -84,7 +84,7 @@ TEST(Settings, AnEmptyEnvironmentGivesTheDefaults) {
   EXPECT_EQ(s.shutdown_grace, milliseconds(10'000));
   EXPECT_EQ(s.health_max_age, milliseconds(60'000));
   EXPECT_EQ(s.threads, 0);
-  EXPECT_TRUE(s.local_mode);
+  EXPECT_EQ(s.local_mode, LocalMode::kAuto);
   EXPECT_FALSE(s.hardened_sandbox_mode);
   EXPECT_EQ(s.data_dir, "");
   EXPECT_EQ(s.libexec_dir, "");
@@ -113,7 +113,7 @@ TEST(Settings, EveryKindIsRead) {
   EXPECT_EQ(s.http_json_limit, 1'048'576);
   EXPECT_EQ(s.rlimit_fsize, 10'485'760);
   EXPECT_EQ(s.run_timeout, milliseconds(2000));
-  EXPECT_FALSE(s.local_mode);
+  EXPECT_EQ(s.local_mode, LocalMode::kOff);
   EXPECT_EQ(s.log_level, LogLevel::kDebug);
   EXPECT_EQ(s.cgroup, CgroupMode::kV1);
   EXPECT_EQ(s.sandbox_cpu_hundredths, 150);
@@ -166,7 +166,7 @@ TEST(Settings, ABadValueNamesTheVariableTheValueAndWhatIsAllowed) {
             "SERVICE_PORT=\"65536\" is out of range; allowed: 1 to 65535");
   EXPECT_EQ(ErrorOf({{"SERVICE_PORT", "0"}}), "SERVICE_PORT=\"0\" is out of range; allowed: 1 to 65535");
   EXPECT_EQ(ErrorOf({{"LOCAL_MODE", "maybe"}}),
-            "LOCAL_MODE=\"maybe\" is neither true nor false; allowed: true or false");
+            "LOCAL_MODE=\"maybe\" is not known; allowed: auto, true or false");
   EXPECT_EQ(ErrorOf({{"SANDBOX_OUTPUT_MAX_SIZE", "abc"}}),
             "SANDBOX_OUTPUT_MAX_SIZE=\"abc\" is not a whole number; allowed: 1 to 1GiB");
   EXPECT_EQ(ErrorOf({{"CODEAPI_HTTP_JSON_LIMIT", "50xb"}}),

@@ -78,8 +78,8 @@ Result<std::int64_t> ParseSize(std::string_view text, std::int64_t bare_unit) {
   return ParseWithUnit(text, kSizeUnits, bare_unit);
 }
 
-Result<std::chrono::milliseconds> ParseDuration(std::string_view text) {
-  Result<std::int64_t> ms = ParseWithUnit(text, kDurationUnits, 1);
+Result<std::chrono::milliseconds> ParseDuration(std::string_view text, std::chrono::milliseconds bare_unit) {
+  Result<std::int64_t> ms = ParseWithUnit(text, kDurationUnits, bare_unit.count());
   if (!ms) return std::unexpected(std::move(ms.error()));
   return std::chrono::milliseconds(*ms);
 }

@@ -20,8 +20,9 @@ Result<std::int64_t> ParseInteger(std::string_view text);
 /// number without a unit is multiplied by `bare_unit`. Errors: no number, unknown unit, overflow.
 Result<std::int64_t> ParseSize(std::string_view text, std::int64_t bare_unit = 1);
 
-/// A duration: milliseconds, or with a unit `ms s m h d`.
-Result<std::chrono::milliseconds> ParseDuration(std::string_view text);
+/// A duration: a number of `bare_unit`, or with a unit `ms s m h d`.
+Result<std::chrono::milliseconds> ParseDuration(
+    std::string_view text, std::chrono::milliseconds bare_unit = std::chrono::milliseconds(1));
 
 /// `true false 1 0 yes no on off`, in any case. Anything else is an error.
 Result<bool> ParseBoolean(std::string_view text);

@@ -222,6 +222,14 @@ awaitable<Result<std::vector<ObjectInfo>>> DirectoryObjectStore::list(std::strin
   });
 }
 
+awaitable<Result<std::vector<std::string>>> DirectoryObjectStore::sessions(std::string after,
+                                                                           std::size_t limit) {
+  if (auto checked = CheckSessionPage(after, limit); !checked) co_return Pass(checked.error());
+  co_return co_await core_->pool.run([directory = core_->directory.get(), after = std::move(after), limit] {
+    return directory->sessions(after, limit);
+  });
+}
+
 awaitable<Result<void>> DirectoryObjectStore::remove(ObjectKey key) {
   if (auto checked = CheckObjectKey(key); !checked) co_return Pass(checked.error());
   co_return co_await core_->pool.run(

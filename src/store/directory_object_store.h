@@ -39,6 +39,8 @@ class DirectoryObjectStore final : public ObjectStore {
   boost::asio::awaitable<Result<std::unique_ptr<ObjectReader>>> open(ObjectKey key) override;
   boost::asio::awaitable<Result<ObjectInfo>> stat(ObjectKey key) override;
   boost::asio::awaitable<Result<std::vector<ObjectInfo>>> list(std::string session) override;
+  boost::asio::awaitable<Result<std::vector<std::string>>> sessions(std::string after,
+                                                                    std::size_t limit) override;
   boost::asio::awaitable<Result<void>> remove(ObjectKey key) override;
   boost::asio::awaitable<Result<void>> check() override;
 

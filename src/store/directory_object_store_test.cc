@@ -351,5 +351,23 @@ TEST_F(DirectoryObjectStoreTest, ResultsComeBackOnTheCallersThreadEvenIfItIsCanc
   EXPECT_TRUE(Await(store_->stat(key_)));
 }
 
+TEST_F(DirectoryObjectStoreTest, SessionsAreListedInPages) {
+  EXPECT_TRUE(Await(store_->sessions("", 10))->empty());
+  std::vector<std::string> ids;
+  for (int i = 0; i < 5; ++i) {
+    ids.push_back(NewId());
+    ASSERT_TRUE(Await(Put(*store_, {ids.back(), NewId()}, "x")));
+  }
+  std::ranges::sort(ids);
+  std::ofstream(std::filesystem::path(root()) / "objects" / "not-a-session").put('x');
+  EXPECT_EQ(*Await(store_->sessions("", 10)), ids);
+  EXPECT_EQ(*Await(store_->sessions("", 2)), (std::vector<std::string>{ids[0], ids[1]}));
+  EXPECT_EQ(*Await(store_->sessions(ids[1], 1000)), (std::vector<std::string>{ids[2], ids[3], ids[4]}));
+  EXPECT_TRUE(Await(store_->sessions(ids[4], 10))->empty());
+  EXPECT_EQ(CodeOf(Await(store_->sessions("../x", 10))), ErrorCode::kInvalid);
+  EXPECT_EQ(CodeOf(Await(store_->sessions("", 0))), ErrorCode::kInvalid);
+  EXPECT_EQ(CodeOf(Await(store_->sessions("", 1001))), ErrorCode::kInvalid);
+}
+
 }  // namespace
 }  // namespace codeapi

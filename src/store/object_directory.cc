@@ -338,6 +338,17 @@ Result<std::vector<ObjectInfo>> ObjectDirectory::list(const std::string& session
   return objects;
 }
 
+// A directory that is empty, because its first object is still being written, is no session yet; but to look
+// into each would cost more than the mistake.
+Result<std::vector<std::string>> ObjectDirectory::sessions(const std::string& after, std::size_t limit) {
+  auto names = NamesIn(objects_.get());
+  if (!names) return std::unexpected(std::move(names.error()));
+  std::erase_if(*names, [&](const std::string& name) { return !IsId(name) || name <= after; });
+  std::ranges::sort(*names);
+  if (names->size() > limit) names->resize(limit);
+  return std::move(*names);
+}
+
 Result<void> ObjectDirectory::remove(const ObjectKey& key) {
   auto session = openSession(key.session);
   if (!session) return std::unexpected(std::move(session.error()));

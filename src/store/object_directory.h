@@ -66,6 +66,7 @@ class ObjectDirectory {
   Result<Opened> open(const ObjectKey& key);
   Result<ObjectInfo> stat(const ObjectKey& key);
   Result<std::vector<ObjectInfo>> list(const std::string& session);
+  Result<std::vector<std::string>> sessions(const std::string& after, std::size_t limit);
   Result<void> remove(const ObjectKey& key);
   Result<void> check();
 

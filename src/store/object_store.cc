@@ -28,4 +28,10 @@ Result<void> CheckObjectMeta(const ObjectMeta& meta) {
   return {};
 }
 
+Result<void> CheckSessionPage(const std::string& after, std::size_t limit) {
+  if (!after.empty() && !IsId(after)) return Fail(ErrorCode::kInvalid, "storage session is not an id");
+  if (limit < 1 || limit > 1000) return Fail(ErrorCode::kInvalid, "bad number of storage sessions");
+  return {};
+}
+
 }  // namespace codeapi

@@ -41,7 +41,8 @@ struct ObjectInfo {
   ObjectMeta meta;
   std::uint64_t size = 0;                               ///< bytes
   std::chrono::system_clock::time_point last_modified;  ///< when it was committed, to the millisecond
-  std::string etag;                                     ///< lower-case hex SHA-256 of the data
+  std::string
+      etag;  ///< names the content: other data, another tag. No quotes, at most 128 printable characters
 
   friend bool operator==(const ObjectInfo&, const ObjectInfo&) = default;
 };
@@ -51,6 +52,9 @@ Result<void> CheckObjectKey(const ObjectKey& key);
 
 /// `kInvalid` if `meta` breaks a rule written beside its fields.
 Result<void> CheckObjectMeta(const ObjectMeta& meta);
+
+/// `kInvalid` unless these can be the arguments of ObjectStore::sessions().
+Result<void> CheckSessionPage(const std::string& after, std::size_t limit);
 
 /// Writes one object. Not thread-safe: one call at a time, and it must not be destroyed while one is pending.
 /// Destroying it without a successful commit leaves nothing visible and removes what was written.
@@ -104,6 +108,12 @@ class ObjectStore {
   /// Every committed object of exactly this session (never of one whose id merely begins the same), sorted by
   /// id. An unknown session is an empty list. kInvalid unless `session` is an id.
   virtual boost::asio::awaitable<Result<std::vector<ObjectInfo>>> list(std::string session) = 0;
+
+  /// Up to `limit` (1 to 1000) sessions that hold objects and come after `after` in byte order, sorted; fewer
+  /// only when there are no more. One that is emptied or filled meanwhile may be missed. `after` is an id or
+  /// empty, else kInvalid.
+  virtual boost::asio::awaitable<Result<std::vector<std::string>>> sessions(std::string after,
+                                                                            std::size_t limit) = 0;
 
   /// Removes an object for good. kNotFound if there is none.
   virtual boost::asio::awaitable<Result<void>> remove(ObjectKey key) = 0;

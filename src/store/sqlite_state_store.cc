@@ -9,6 +9,7 @@
 
 #include "store/group_commit.h"
 #include "store/sqlite_db.h"
+#include "store/tallies.h"
 
 namespace codeapi {
 namespace {
@@ -41,6 +42,10 @@ constexpr char kTouch[] =
     "UPDATE state SET expires = ?2 WHERE key = ?1 AND (expires IS NULL OR expires > ?3)";
 constexpr char kPurge[] =
     "DELETE FROM state WHERE rowid IN (SELECT rowid FROM state WHERE expires <= ?1 LIMIT 64)";
+
+constexpr char kKeys[] =
+    "SELECT key FROM state WHERE key >= ?1 AND key > ?2 AND (expires IS NULL OR expires > ?3) "
+    "AND substr(key, 1, length(?1)) = ?1 ORDER BY key LIMIT ?4";
 
 std::unexpected<Error> Pass(Error& error) {
   return std::unexpected(std::move(error));
@@ -98,11 +103,12 @@ struct SqliteStateStore::Core final : Transactions {
         put_if_absent(std::move(s[2])),
         remove(std::move(s[3])),
         touch(std::move(s[4])),
-        purge(std::move(s[5])) {}
+        purge(std::move(s[5])),
+        list(std::move(s[6])) {}
 
   static Result<std::unique_ptr<Core>> Make(SqliteDb db, SqliteStateStoreOptions options) {
     std::vector<SqliteStatement> statements;
-    for (const char* sql : {kGet, kPut, kPutIfAbsent, kRemove, kTouch, kPurge}) {
+    for (const char* sql : {kGet, kPut, kPutIfAbsent, kRemove, kTouch, kPurge, kKeys}) {
       auto statement = SqliteStatement::Prepare(db, sql);
       if (!statement) return Pass(statement.error());
       statements.push_back(std::move(*statement));
@@ -159,6 +165,18 @@ struct SqliteStateStore::Core final : Transactions {
     return db.exec("RELEASE entries");
   }
 
+  Result<std::vector<std::string>> doKeys(const std::string& prefix, const std::string& after,
+                                          std::size_t limit) {
+    std::vector<std::string> found;
+    list.bind(1, prefix).bind(2, after).bind(3, now()).bind(4, static_cast<std::int64_t>(limit));
+    for (auto row = list.step(); !row || *row; row = list.step()) {
+      if (!row) return Pass(row.error());
+      found.push_back(list.blob(0));
+    }
+    list.reset();
+    return found;
+  }
+
   // Runs a statement whose values are bound; whether it changed a row.
   Result<bool> changed(SqliteStatement& statement) {
     if (auto done = statement.run(); !done) return Pass(done.error());
@@ -167,7 +185,8 @@ struct SqliteStateStore::Core final : Transactions {
 
   SqliteStateStoreOptions options;
   SqliteDb db;
-  SqliteStatement get, put, put_if_absent, remove, touch, purge;
+  SqliteStatement get, put, put_if_absent, remove, touch, purge, list;
+  Tallies tallies;
   GroupCommit group{*this};  // last: its thread uses the rest until it has ended
 };
 
@@ -250,6 +269,21 @@ awaitable<Result<bool>> SqliteStateStore::touch(std::string key, std::chrono::mi
   co_return co_await core_->group.run(Access::kWrite, [core = core_.get(), key = std::move(key), ttl] {
     return core->changed(core->touch.bind(1, key).bind(2, core->expiry(ttl)).bind(3, core->now()));
   });
+}
+
+awaitable<Result<std::vector<std::string>>> SqliteStateStore::keys(std::string prefix, std::string after,
+                                                                   std::size_t limit) {
+  if (limit < 1 || limit > kMaxStateBatch) co_return Fail(ErrorCode::kInvalid, "bad number of state keys");
+  co_return co_await core_->group.run(
+      Access::kRead, [core = core_.get(), prefix = std::move(prefix), after = std::move(after), limit] {
+        return core->doKeys(prefix, after, limit);
+      });
+}
+
+awaitable<Result<Tally>> SqliteStateStore::count(std::string key, std::chrono::milliseconds window) {
+  if (auto checked = CheckStateEntry(key, {}, window); !checked) co_return Pass(checked.error());
+  const auto now = core_->options.now ? core_->options.now() : std::chrono::system_clock::now();
+  co_return core_->tallies.Count(key, window, now);
 }
 
 awaitable<Result<void>> SqliteStateStore::check() {

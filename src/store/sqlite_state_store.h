@@ -17,7 +17,7 @@ namespace codeapi {
 struct SqliteStateStoreOptions {
   std::chrono::milliseconds busy_timeout{5000};  ///< how long to wait for another process that holds the file
 
-  /// The clock TTLs are counted by; the system's when empty. Called on the store's thread.
+  /// The clock TTLs are counted by; the system's when empty. Called from any thread.
   std::function<std::chrono::system_clock::time_point()> now;
 };
 
@@ -43,6 +43,10 @@ class SqliteStateStore final : public StateStore {
                                                      StateTtl ttl = {}) override;
   boost::asio::awaitable<Result<bool>> remove(std::string key) override;
   boost::asio::awaitable<Result<bool>> touch(std::string key, std::chrono::milliseconds ttl) override;
+  boost::asio::awaitable<Result<std::vector<std::string>>> keys(std::string prefix, std::string after,
+                                                                std::size_t limit) override;
+  /// Counters are in memory: a file that only this process opens need not remember them.
+  boost::asio::awaitable<Result<Tally>> count(std::string key, std::chrono::milliseconds window) override;
   boost::asio::awaitable<Result<void>> check() override;
 
  private:

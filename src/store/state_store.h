@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -17,7 +18,7 @@ namespace codeapi {
 
 inline constexpr std::size_t kMaxStateKey = 512;            ///< bytes; a key is not empty
 inline constexpr std::size_t kMaxStateValue = 1024 * 1024;  ///< bytes; a value may be empty
-inline constexpr std::size_t kMaxStateBatch = 1000;         ///< keys of one get_many() or put_many()
+inline constexpr std::size_t kMaxStateBatch = 1000;         ///< keys of one get_many(), put_many() or keys()
 inline constexpr std::chrono::milliseconds kMaxStateTtl = std::chrono::hours(24 * 3650);
 
 /// How long a value lives, at least 1 ms and at most kMaxStateTtl; none means until it is removed.
@@ -28,6 +29,12 @@ struct StateEntry {
   std::string key;
   std::string value;
   StateTtl ttl;
+};
+
+/// How often a key was counted in the window that is open now.
+struct Tally {
+  std::int64_t count = 0;          ///< this one included
+  std::chrono::milliseconds left;  ///< until the window closes and counting begins anew; at least 1 ms
 };
 
 /// `kInvalid` unless the key has 1 to kMaxStateKey bytes.
@@ -69,6 +76,17 @@ class StateStore {
 
   /// Gives a present key a new TTL, counted from now; whether it was there.
   virtual boost::asio::awaitable<Result<bool>> touch(std::string key, std::chrono::milliseconds ttl) = 0;
+
+  /// The first `limit` (1 to kMaxStateBatch) keys that begin with `prefix` and come after `after` in byte
+  /// order, sorted. Keys that appear or go meanwhile may be missed. For administration: may take time
+  /// proportional to what is stored.
+  virtual boost::asio::awaitable<Result<std::vector<std::string>>> keys(std::string prefix, std::string after,
+                                                                        std::size_t limit) = 0;
+
+  /// Counts one more for `key`. The first count opens a window of `window` (1 ms to kMaxStateTtl), which no
+  /// later one prolongs. Counters are apart from values of the same key. They are exact while the store is up
+  /// and may be lost when it goes down.
+  virtual boost::asio::awaitable<Result<Tally>> count(std::string key, std::chrono::milliseconds window) = 0;
 
   /// A cheap look whether the store answers, for readiness probes. kUnavailable if not.
   virtual boost::asio::awaitable<Result<void>> check() = 0;

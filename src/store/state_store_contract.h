@@ -162,6 +162,39 @@ TYPED_TEST_P(StateStoreContract, ManyInTheOrderAsked) {
   EXPECT_EQ(this->get("b"), "<absent>");
 }
 
+TYPED_TEST_P(StateStoreContract, KeysAreListedByPrefixInPages) {
+  for (const char* key : {"k:b", "k:a", "k:", "k;", "k9", "K:a", "k:c"}) this->put(key, "v");
+  this->put("k:gone", "v", milliseconds(1));
+  this->backend_.advance(milliseconds(1));
+  using Keys = std::vector<std::string>;
+  EXPECT_EQ(*Await(this->store().keys("k:", "", 10)), (Keys{"k:", "k:a", "k:b", "k:c"}));
+  EXPECT_EQ(*Await(this->store().keys("k:", "", 2)), (Keys{"k:", "k:a"}));
+  EXPECT_EQ(*Await(this->store().keys("k:", "k:a", 10)), (Keys{"k:b", "k:c"}));
+  EXPECT_EQ(*Await(this->store().keys("none", "", 10)), Keys{});
+  EXPECT_EQ(Await(this->store().keys("", "", 1000))->size(), 7u);
+  EXPECT_EQ(CodeOf(Await(this->store().keys("", "", 0))), ErrorCode::kInvalid);
+  EXPECT_EQ(CodeOf(Await(this->store().keys("", "", kMaxStateBatch + 1))), ErrorCode::kInvalid);
+}
+
+TYPED_TEST_P(StateStoreContract, CountsWithinAWindowThatIsNotProlonged) {
+  const auto count = [&](const std::string& key) {
+    return *Await(this->store().count(key, milliseconds(1000)));
+  };
+  EXPECT_EQ(count("a").count, 1);
+  this->backend_.advance(milliseconds(600));
+  const Tally second = count("a");
+  EXPECT_EQ(second.count, 2);
+  EXPECT_EQ(second.left, milliseconds(400));
+  EXPECT_EQ(count("b").count, 1);
+  EXPECT_EQ(this->get("a"), "<absent>");
+  this->backend_.advance(milliseconds(400));
+  const Tally anew = count("a");
+  EXPECT_EQ(anew.count, 1);
+  EXPECT_EQ(anew.left, milliseconds(1000));
+  EXPECT_EQ(CodeOf(Await(this->store().count("", milliseconds(1)))), ErrorCode::kInvalid);
+  EXPECT_EQ(CodeOf(Await(this->store().count("a", milliseconds(0)))), ErrorCode::kInvalid);
+}
+
 TYPED_TEST_P(StateStoreContract, StateOutlivesTheStore) {
   this->put("a", "1");
   this->put("b", "2", milliseconds(1000));
@@ -206,7 +239,8 @@ TYPED_TEST_P(StateStoreContract, IsReady) {
 
 REGISTER_TYPED_TEST_SUITE_P(StateStoreContract, PutsGetsReplacesAndRemoves, KeysAndValuesAreBytes,
                             BoundsAreKept, ValuesExpire, APutReplacesTheTtlToo, TouchCountsFromNow,
-                            PutIfAbsentNeverReplacesALivingValue, ManyInTheOrderAsked, StateOutlivesTheStore,
-                            OneOfManyWinsAndEachSeesItsOwnWrites, IsReady);
+                            PutIfAbsentNeverReplacesALivingValue, ManyInTheOrderAsked,
+                            KeysAreListedByPrefixInPages, CountsWithinAWindowThatIsNotProlonged,
+                            StateOutlivesTheStore, OneOfManyWinsAndEachSeesItsOwnWrites, IsReady);
 
 }  // namespace codeapi::testing

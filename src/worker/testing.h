@@ -78,6 +78,9 @@ class FaultyStore final : public ObjectStore {
   awaitable<Result<std::vector<ObjectInfo>>> list(std::string session) override {
     return real_.list(std::move(session));
   }
+  awaitable<Result<std::vector<std::string>>> sessions(std::string after, std::size_t limit) override {
+    return real_.sessions(std::move(after), limit);
+  }
   awaitable<Result<void>> remove(ObjectKey key) override { return real_.remove(std::move(key)); }
   awaitable<Result<void>> check() override { return real_.check(); }
 
