@@ -4,6 +4,7 @@
 #include <functional>
 #include <string>
 
+#include "auth/ownership.h"
 #include "auth/principal.h"
 #include "base/log.h"
 #include "base/settings.h"
@@ -24,11 +25,6 @@ struct ApiContext {
   Log& log;
   std::function<bool()> healthy;  ///< whether a program has run recently
 };
-
-/// The StateStore key under which a storage session's owner is kept.
-inline std::string OwnerKey(const std::string& session) {
-  return "session:" + session;
-}
 
 /// POST /v1/exec
 asio::awaitable<Response> HandleExec(const ApiContext& api, Request& request);

@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "sandbox/testing.h"
 #include "store/directory_object_store.h"
+#include "store/state_store.h"
 #include "store/testing.h"
 
 namespace codeapi::testing {
@@ -115,6 +116,30 @@ class FaultyStore final : public ObjectStore {
   }
 
   ObjectStore& real_;
+};
+
+/// A state store that is away.
+class AwayState final : public StateStore {
+ public:
+  awaitable<Result<std::optional<std::string>>> get(std::string) override { co_return Away(); }
+  awaitable<Result<std::vector<std::optional<std::string>>>> get_many(std::vector<std::string>) override {
+    co_return Away();
+  }
+  awaitable<Result<void>> put(std::string, std::string, StateTtl) override { co_return Away(); }
+  awaitable<Result<void>> put_many(std::vector<StateEntry>) override { co_return Away(); }
+  awaitable<Result<bool>> put_if_absent(std::string, std::string, StateTtl) override { co_return Away(); }
+  awaitable<Result<bool>> remove(std::string) override { co_return Away(); }
+  awaitable<Result<bool>> touch(std::string, std::chrono::milliseconds) override { co_return Away(); }
+  awaitable<Result<std::vector<std::string>>> keys(std::string, std::string, std::size_t) override {
+    co_return Away();
+  }
+  awaitable<Result<Tally>> count(std::string, std::chrono::milliseconds) override { co_return Away(); }
+  awaitable<Result<void>> check() override { co_return Away(); }
+
+ private:
+  static std::unexpected<Error> Away() {
+    return Fail(ErrorCode::kUnavailable, "disk I/O error at /secret/path");
+  }
 };
 
 /// Stores an object under a fresh id.
