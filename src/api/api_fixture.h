@@ -26,6 +26,7 @@ class TextBody final : public BodyReader {
     ++reads;
     if (error) co_return std::unexpected(*error);
     const std::size_t n = std::min<std::size_t>({into.size(), text_.size() - offset_, 1000});
+    if (n == 0 && error_at_end) co_return std::unexpected(*error_at_end);
     std::copy_n(text_.data() + offset_, n, into.data());
     offset_ += n;
     co_return n;
@@ -36,6 +37,7 @@ class TextBody final : public BodyReader {
 
   int reads = 0;
   std::optional<Error> error;
+  std::optional<Error> error_at_end;  ///< instead of the end
 
  private:
   std::string text_;
@@ -117,7 +119,12 @@ class ApiTest : public ::testing::Test {
   std::unique_ptr<DirectoryObjectStore> objects = *DirectoryObjectStore::Open(dir / "files");
   FaultyStore store{*objects};
   bool healthy = true;
-  ApiContext context{settings, *queue, *state, store, log, [this] { return healthy; }};
+  std::unique_ptr<Authenticator> authenticator = *Authenticator::Make(settings, *state, log);
+  RateLimiter rates{*state, settings};
+  ConcurrencyLimiter running{1000};
+  PlanLimits plans = *PlanLimits::Load(settings);
+  ApiContext context{settings,       *queue, *state,  store, log,
+                     *authenticator, rates,  running, plans, [this] { return healthy; }};
   Router router = MakeApiRouter(context);
 };
 

@@ -36,7 +36,8 @@ TEST_F(ApiTest, DownloadAnnouncesItsLength) {
       Request request(body);
       request.params.add("session", key.session);
       request.params.add("file", key.id);
-      const Response response = co_await HandleDownload(context, request);
+      ApiCall call{request, Principal::Local(), {}};
+      const Response response = co_await HandleDownload(context, call);
       EXPECT_EQ(std::get<std::unique_ptr<BodySource>>(response.body)->length(), size);
     }
   });

@@ -58,6 +58,8 @@ class FaultyStore final : public ObjectStore {
   /// Steps that fail from now on: any of "open", "read", "create", "write", "commit".
   std::vector<std::string> failing;
   ErrorCode code = ErrorCode::kUnavailable;
+  /// How many times the failing steps still work.
+  int spare = 0;
   /// What open() waits for, and sets first.
   Event *gate = nullptr, *opening = nullptr;
 
@@ -110,8 +112,8 @@ class FaultyStore final : public ObjectStore {
     std::unique_ptr<ObjectReader> real;
   };
 
-  Result<void> Step(const std::string& step) const {
-    if (std::ranges::find(failing, step) == failing.end()) return {};
+  Result<void> Step(const std::string& step) {
+    if (std::ranges::find(failing, step) == failing.end() || spare-- > 0) return {};
     return Fail(code, "a disk said no at /secret/path: " + step);
   }
 
