@@ -203,7 +203,7 @@ TEST(HttpClient, ASourceThatFailsFailsTheRequest) {
   };
   TestServer server(Routes());
   TestClient client;
-  ClientRequest put{.method = "PUT", .url = Url(server, "/swallow")};
+  ClientRequest put{.method = "POST", .url = Url(server, "/echo")};
   put.body = std::make_unique<Broken>();
   const auto broken = client.fetch(std::move(put));
   ASSERT_FALSE(broken);
