@@ -82,6 +82,23 @@ function(codeapi_room_tests)
   endforeach()
 endfunction()
 
+# src/ROOM/NAME_bench.cc becomes the Google Benchmark program NAME_bench; `benches` builds them all. Nothing else does, so
+# tests do not wait for them.
+function(codeapi_room_benches)
+  find_package(benchmark REQUIRED)
+  add_custom_target(benches)
+  get_property(rooms GLOBAL PROPERTY CODEAPI_ROOMS)
+  foreach(room ${rooms})
+    file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${room}/*_bench.cc)
+    foreach(source ${sources})
+      get_filename_component(name ${source} NAME_WE)
+      add_executable(${name} EXCLUDE_FROM_ALL ${source})
+      target_link_libraries(${name} PRIVATE codeapi_${room} benchmark::benchmark_main)
+      add_dependencies(benches ${name})
+    endforeach()
+  endforeach()
+endfunction()
+
 # src/ROOM/NAME_fuzz.cc becomes the libFuzzer program NAME_fuzz; `fuzz_targets` builds them all. The rooms must be built
 # with CODEAPI_SANITIZE=fuzzer-no-link,..., so that the fuzzer sees which of their code an input reaches.
 function(codeapi_room_fuzz_targets)

@@ -14,7 +14,7 @@ asio::awaitable<Response> HandleListFiles(const ApiContext& api, ApiCall& call) 
   if (!key) co_return std::move(key.error());
   auto objects = co_await api.objects.list(key->session);
   if (!objects) co_return StoreFailed(api, call.request, objects.error(), "Error fetching file information");
-  const ObjectDetail detail = ParseObjectDetail(call.request.query.get("detail"));
+  const Detail detail = ParseDetail(call.request.query.get("detail"));
   json::array list;
   list.reserve(objects->size());
   for (const ObjectInfo& object : *objects) list.push_back(ObjectJson(object, detail));
