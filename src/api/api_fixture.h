@@ -120,9 +120,9 @@ class ApiTest : public ::testing::Test {
   FaultyStore store{*objects};
   bool healthy = true;
   std::unique_ptr<Authenticator> authenticator = *Authenticator::Make(settings, *state, log);
-  RateLimiter rates{*state, settings};
+  RateLimiter rates{settings, *state};
   ConcurrencyLimiter running{1000};
-  PlanLimits plans = *PlanLimits::Load(settings);
+  PlanLimits plans = *PlanLimits::Parse(settings, log);
   ApiContext context{settings,       *queue, *state,  store, log,
                      *authenticator, rates,  running, plans, [this] { return healthy; }};
   Router router = MakeApiRouter(context);

@@ -77,7 +77,7 @@ asio::awaitable<Response> HandleExec(const ApiContext& api, ApiCall& call) {
   auto allowed = co_await MayRead(api, call.principal, *parsed);
   if (!allowed) co_return RetryLater();
   if (!*allowed) co_return ErrorResponse(403, "Unauthorized file reference");
-  const auto slot = api.running.Enter(call.principal);
+  const auto slot = api.running.TryAcquire(call.principal);
   if (!slot) co_return TooManyAtOnce();
 
   ExecutionRequest& execution = parsed->execution;

@@ -51,24 +51,6 @@ std::optional<Response> ProfileProblem(const Request& request) {
                                    {"actual_profile", kProfile}});
 }
 
-const RateLimit& LimitOf(const RateLimits& limits, RateClass rate) {
-  switch (rate) {
-    case RateClass::kUpload:
-      return limits.upload;
-    case RateClass::kDownload:
-      return limits.download;
-    case RateClass::kFetch:
-      return limits.fetch;
-    case RateClass::kExec:
-      break;
-  }
-  return limits.exec;
-}
-
-void AddRateHeaders(const RateDecision& decision, Response& response) {
-  for (auto& [name, value] : RateHeaders(decision)) response.headers.set(name, std::move(value));
-}
-
 asio::awaitable<Response> Admit(const ApiContext& api, const ApiHandler& handler, Request& request,
                                 Principal principal) {
   if (auto problem = ProfileProblem(request)) co_return std::move(*problem);
@@ -77,22 +59,25 @@ asio::awaitable<Response> Admit(const ApiContext& api, const ApiHandler& handler
   co_return co_await handler(api, call);
 }
 
-asio::awaitable<Response> Enter(const ApiContext& api, RateClass rate, const ApiHandler& handler,
+asio::awaitable<Response> Enter(const ApiContext& api, RateLimit rate, const ApiHandler& handler,
                                 Request& request) {
   auto principal = co_await Authenticate(api, request);
   if (!principal) co_return Refused(api, request, principal.error());
   if (api.authenticator.open()) co_return co_await Admit(api, handler, request, std::move(*principal));
 
-  const RateLimit& limit = LimitOf(api.rates.limits(), rate);
-  const auto decision = co_await api.rates.Take(limit, *principal);
+  const auto decision = co_await api.rates.Count(rate, *principal);
   if (!decision) {
     api.log.Write(Severity::kError, "requests cannot be counted",
                   {{"request", request.id}, {"detail", decision.error().message}});
     co_return RetryLater();
   }
-  Response response = decision->allowed ? co_await Admit(api, handler, request, std::move(*principal))
-                                        : JsonResponse(429, RateLimitBody(limit, *decision));
-  AddRateHeaders(*decision, response);
+  Response response = decision->allowed
+                          ? co_await Admit(api, handler, request, std::move(*principal))
+                          : TextResponse(429, RateLimitBody(*decision), "application/json; charset=utf-8");
+  for (auto& [name, value] : RateLimitHeaders(*decision)) {
+    // A handler that refuses for its own reasons knows better when to come again.
+    if (!response.headers.has(name)) response.headers.set(name, std::move(value));
+  }
   co_return response;
 }
 

@@ -10,17 +10,17 @@ asio::awaitable<Response> HandleHealth(const ApiContext& api, Request&) {
 
 Router MakeApiRouter(const ApiContext& api) {
   Router router;
-  const auto add = [&](const char* method, const char* path, RateClass rate, ApiHandler handler) {
+  const auto add = [&](const char* method, const char* path, RateLimit rate, ApiHandler handler) {
     router.add(method, path, Gated(api, rate, std::move(handler)));
   };
-  add("POST", "/v1/exec", RateClass::kExec, HandleExec);
-  add("POST", "/v1/upload", RateClass::kUpload, HandleUpload);
-  add("POST", "/v1/upload/batch", RateClass::kUpload, HandleBatchUpload);
-  add("GET", "/v1/download/{session}/{file}", RateClass::kDownload, HandleDownload);
-  add("GET", "/v1/files/{session}", RateClass::kFetch, HandleListFiles);
-  add("DELETE", "/v1/files/{session}/{file}", RateClass::kFetch, HandleDeleteFile);
-  add("GET", "/v1/sessions/{session}/objects/{file}", RateClass::kFetch, HandleFileMetadata);
-  add("DELETE", "/v1/sessions/{session}/objects/{file}", RateClass::kFetch, HandleDeleteFile);
+  add("POST", "/v1/exec", RateLimit::kExec, HandleExec);
+  add("POST", "/v1/upload", RateLimit::kUpload, HandleUpload);
+  add("POST", "/v1/upload/batch", RateLimit::kUpload, HandleBatchUpload);
+  add("GET", "/v1/download/{session}/{file}", RateLimit::kDownload, HandleDownload);
+  add("GET", "/v1/files/{session}", RateLimit::kFetch, HandleListFiles);
+  add("DELETE", "/v1/files/{session}/{file}", RateLimit::kFetch, HandleDeleteFile);
+  add("GET", "/v1/sessions/{session}/objects/{file}", RateLimit::kFetch, HandleFileMetadata);
+  add("DELETE", "/v1/sessions/{session}/objects/{file}", RateLimit::kFetch, HandleDeleteFile);
   router.add("GET", "/v1/health", [&api](Request& request) { return HandleHealth(api, request); });
   router.otherwise(GatedNotFound(api));
   return router;

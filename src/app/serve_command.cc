@@ -145,10 +145,10 @@ class Service {
     auto authenticator = Authenticator::Make(settings_, *state_, *log_);
     if (!authenticator) return std::unexpected(authenticator.error());
     authenticator_ = std::move(*authenticator);
-    auto plans = PlanLimits::Load(settings_);
+    auto plans = PlanLimits::Parse(settings_, *log_);
     if (!plans) return std::unexpected(plans.error());
     plans_.emplace(std::move(*plans));
-    rates_.emplace(*state_, settings_);
+    rates_.emplace(settings_, *state_);
     running_.emplace(authenticator_->open() ? std::numeric_limits<int>::max()
                                             : settings_.user_max_concurrent);
     return CheckExposure(settings_, *authenticator_);
