@@ -109,6 +109,12 @@ class ApiTest : public ::testing::Test {
     co_return *owner;
   }
 
+  /// The routes' context with another state store.
+  ApiContext ContextOver(StateStore& other) {
+    return {settings,       *queue, other,   store, log,
+            *authenticator, rates,  running, plans, [this] { return healthy; }};
+  }
+
   TempDir dir;
   asio::io_context io;
   RecordingLog log;
@@ -123,8 +129,7 @@ class ApiTest : public ::testing::Test {
   RateLimiter rates{settings, *state};
   ConcurrencyLimiter running{1000};
   PlanLimits plans = *PlanLimits::Parse(settings, log);
-  ApiContext context{settings,       *queue, *state,  store, log,
-                     *authenticator, rates,  running, plans, [this] { return healthy; }};
+  ApiContext context = ContextOver(*state);
   Router router = MakeApiRouter(context);
 };
 

@@ -92,7 +92,7 @@ void LogRefusal(const ApiContext& api, const Request& request, const Response& r
 
 }  // namespace
 
-Handler Gated(const ApiContext& api, RateClass rate, ApiHandler handler) {
+Handler Gated(const ApiContext& api, RateLimit rate, ApiHandler handler) {
   return [&api, rate, handler = std::move(handler)](Request& request) -> asio::awaitable<Response> {
     Response response = co_await Enter(api, rate, handler, request);
     response.headers.set("X-CodeAPI-Execution-Profile", std::string(kProfile));

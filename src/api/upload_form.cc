@@ -47,8 +47,7 @@ std::string CleanName(std::string name) {
 }
 
 std::string ContentType(const std::string& sent, const std::string& name) {
-  const bool printable = std::ranges::all_of(sent, [](char c) { return c >= ' ' && c <= '~'; });
-  const bool usable = printable && !sent.empty() && sent.size() <= kMaxObjectContentType;
+  const bool usable = !sent.empty() && sent.size() <= kMaxObjectContentType;
   return usable ? sent : std::string(MediaTypeOf(name));
 }
 

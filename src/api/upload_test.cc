@@ -1,4 +1,5 @@
 #include "api/api_fixture.h"
+#include "base/media_type.h"
 
 namespace codeapi {
 namespace {
@@ -69,7 +70,7 @@ TEST_F(UploadTest, SealedFilesAndForeignTypesAndOwners) {
   RunTest(io, [&]() -> awaitable<void> {
     const Answer answer = co_await Upload(Field("kind", "skill") + Field("id", "s1") + Field("version", "7") +
                                           Field("unknown", "x") + Field("read_only", "TRUE") +
-                                          File("run.py", "pass", "text/\xc3\xa9") + End());
+                                          File("run.py", "pass", std::string(256, 'x')) + End());
     EXPECT_EQ(answer.status, 200) << answer.body;
     const std::string session(Parsed(answer).at("storage_session_id").as_string());
     EXPECT_EQ(co_await OwnerOf(session), "local:skill:s1:v:7");
@@ -120,8 +121,7 @@ TEST_F(UploadTest, AStreamThatBreaksLeavesNothing) {
 
 TEST_F(UploadTest, WithoutAnOwnerNothingStays) {
   AwayState away;
-  ApiContext blind{settings,       *queue, away,    store, log,
-                   *authenticator, rates,  running, plans, [] { return true; }};
+  ApiContext blind = ContextOver(away);
   Router routes = MakeApiRouter(blind);
   std::swap(router, routes);
   RunTest(io, [&]() -> awaitable<void> {
