@@ -16,7 +16,7 @@ namespace codeapi {
 /// The limits of one caller.
 struct Plan {
   std::int64_t run_memory_limit = 0;  ///< bytes, of one execution
-  std::int64_t max_file_size = 0;     ///< bytes; an uploaded file must be smaller
+  std::int64_t max_file_size = 0;     ///< bytes of one uploaded file
 };
 
 /// Immutable; thread-safe.

@@ -23,7 +23,7 @@ def start(**settings):
     ({"CODEAPI_AUTH_PROVIDER": "both"}, "CODEAPI_JWT_PUBLIC_KEY"),
     ({"LOCAL_MODE": "false"}, "CODEAPI_JWT_PUBLIC_KEY"),
     ({"CODEAPI_AUTH_PROVIDER": "oauth"}, "CODEAPI_AUTH_PROVIDER"),
-    ({"CODEAPI_JWT_PUBLIC_KEY": "no key", "CODEAPI_JWT_KID": "k"}, "CODEAPI_JWT_PUBLIC_KEY"),
+    ({"CODEAPI_JWT_PUBLIC_KEY": "my-hidden-text", "CODEAPI_JWT_KID": "k"}, "CODEAPI_JWT_PUBLIC_KEY"),
     ({"CODEAPI_JWT_JWKS_JSON": "{"}, "CODEAPI_JWT_JWKS_JSON"),
     ({"CODEAPI_JWT_PUBLIC_KEYS_DIR": "/nonexistent"}, "CODEAPI_JWT_PUBLIC_KEYS_DIR"),
     ({"CODEAPI_PLAN_LIMITS": "[]"}, "CODEAPI_PLAN_LIMITS"),
@@ -31,7 +31,7 @@ def start(**settings):
 def test_what_would_be_open_or_broken_does_not_start(tmp_path, settings, named):
     status, said = start(CODEAPI_DATA_DIR=tmp_path / "data", **settings)
     assert status != 0 and named in said, said
-    assert "no key" not in said, "a setting's value is nobody's business"
+    assert "my-hidden-text" not in said, "a setting's value is nobody's business"
 
 
 def test_a_public_address_needs_a_word(make_server):
