@@ -5,6 +5,7 @@ import http.client
 import json
 import threading
 
+from census import tree
 from forms import Form, post_form, upload
 from harness import until
 from identity import Keys, new_api_key
@@ -61,21 +62,22 @@ def test_executions_at_once(make_server, tmp_path):
     keys = Keys(tmp_path)
     server = make_server({**keys.settings(), "MAX_REQUESTS": 1000, "CODEAPI_USER_MAX_CONCURRENT": 2})
     alice, bob = keys.headers("alice"), keys.headers("bob")
-    started = threading.Barrier(3)
 
     def wait():
-        started.wait()
         with contextlib.suppress(http.client.HTTPException, OSError):  # the server stops under it
-            run(server, alice, "sleep 60", timeout=60_000)
+            run(server, alice, "exec sleep 60", timeout=60_000)
+
+    def sleepers():
+        return sum(status["Name"].strip() == "sleep" for status in tree(server.process.pid).values())
 
     threads = [threading.Thread(target=wait) for _ in range(2)]
     for thread in threads:
         thread.start()
-    started.wait()
+    until(lambda: sleepers() == 2, "two are not running")
     try:
-        refused = until(lambda: (reply := run(server, alice)).status == 429 and reply, "two are not running")
+        refused = run(server, alice)
+        assert refused.status == 429 and refused.headers["Retry-After"] == "1"
         assert refused.json["error"] == "rate_limited" and refused.json["retry_after_seconds"] == 1
-        assert refused.headers["Retry-After"] == "1"
         assert run(server, bob, "echo hi").json["stdout"] == "hi\n"
     finally:
         assert server.stop() == 0  # ends the sleepers
