@@ -1,20 +1,26 @@
 #!/bin/bash
-# npm-install.sh DIR [TARGET]: installs the packages that DIR/package-lock.json pins into TARGET (build/npm/<name of DIR>
-# unless said), once per lock file. Scripts of packages are not run.
+# npm-install.sh DIR: installs exactly what DIR/package-lock.json pins into build/npm/<name of DIR>, unless it is there
+# already, and prints that directory. Nobody's install scripts are run.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/common.sh
 
-dir=${1:?usage: npm-install.sh DIR [TARGET]}
-target=${2:-build/npm/$(basename "$dir")}
-[ -f "$dir/package-lock.json" ] || fail "$dir has no package-lock.json"
-command -v npm >/dev/null || fail "npm is missing" "make setup, or install Node.js with npm"
-
-stamp=$target/.installed
-if [ -f "$stamp" ] && cmp -s "$dir/package-lock.json" "$stamp"; then exit 0; fi
+[ $# -eq 1 ] || fail "usage: scripts/npm-install.sh DIR"
+source=${1%/}
+[ -f "$source/package-lock.json" ] || fail "$source has no package-lock.json"
+target=build/npm/$(basename "$source")
 mkdir -p "$target"
-rm -f "$stamp"
-cp "$dir/package.json" "$dir/package-lock.json" "$target/"
-step "npm: installing the packages of $dir into $target"
-(cd "$target" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error) || fail "npm ci failed" "see npm's message above"
-cp "$dir/package-lock.json" "$stamp"
+
+# Two test runs may want it at once.
+exec 9>"$target.lock"
+flock 9
+if ! cmp -s "$source/package-lock.json" "$target/installed"; then
+  command -v npm >/dev/null || fail "npm is missing" "install it (Debian: apt-get install npm), then try again"
+  rm -rf "$target"
+  mkdir -p "$target"
+  cp "$source/package.json" "$source/package-lock.json" "$target/"
+  (cd "$target" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >&2) ||
+    fail "npm could not install what $source/package-lock.json names" "see npm's message above; is a registry within reach?"
+  cp "$target/package-lock.json" "$target/installed"
+fi
+echo "$PWD/$target"

@@ -30,7 +30,7 @@ const OUT = process.env.TRY_OUT ?? (REAL ? 'captured-real.json' : 'captured.json
 const USER = process.env.TRY_USER ?? 'user-0001';
 
 /* The client's packages, as pinned in package-lock.json; scripts/npm-install.sh puts them there. */
-if (!existsSync(`${DIR}/node_modules/@librechat/agents`)) { console.error(`${DIR} has no @librechat/agents: scripts/npm-install.sh tests/conformance ${DIR}`); process.exit(2); }
+if (!existsSync(`${DIR}/node_modules/@librechat/agents`)) { console.error(`${DIR} has no @librechat/agents: scripts/npm-install.sh tests/conformance`); process.exit(2); }
 writeFileSync(`${DIR}/load.mjs`, [
   "export * from '@librechat/agents';",
   "export { tool as lcTool } from '@langchain/core/tools';",
