@@ -41,9 +41,9 @@ struct ServerOptions {
   std::function<void(std::string_view)> log;
 
   /// Told of every request when its response has ended, with the status that was sent; 499 if the client left
-  /// before it had the whole response, 500 if a response body failed half-way. Of a request that could not be
-  /// parsed there may be nothing but the peer and the status. May be called from any thread that runs the
-  /// server.
+  /// (or stop() gave it up) before it had the whole response, 500 if a response body failed half-way. Of a
+  /// request that could not be parsed there may be nothing but the peer and the status. May be called from
+  /// any thread that runs the server.
   std::function<void(const Request&, int status)> observe;
 };
 
