@@ -70,6 +70,7 @@ std::string XmlElement::get(std::string_view child_name) const {
 }
 
 Result<XmlElement> ParseXml(std::string_view document) {
+  document.remove_prefix(std::min(document.find_first_not_of(" \t\r\n"), document.size()));
   const std::unique_ptr<std::remove_pointer_t<XML_Parser>, decltype(&XML_ParserFree)> parser(
       XML_ParserCreate(nullptr), &XML_ParserFree);
   if (parser == nullptr) return Fail(ErrorCode::kUnavailable, "out of memory");
