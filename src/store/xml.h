@@ -27,8 +27,8 @@ inline constexpr std::size_t kMaxXmlDepth = 16;
 inline constexpr std::size_t kMaxXmlElements = 50'000;
 
 /// The root of a well-formed document. kInvalid if it is not one, is deeper or has more elements than the
-/// limits, or has a document type (so that no entity can be declared). Blanks before it are let pass: S3 sends
-/// them while it works.
+/// limits, or has a document type (so that no entity can be declared). Blanks before it are let pass: S3
+/// sends them while it works.
 Result<XmlElement> ParseXml(std::string_view document);
 
 /// `text` with `&`, `<`, `>` and quotes as entities.
