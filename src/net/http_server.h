@@ -39,6 +39,12 @@ struct ServerOptions {
   /// Told, in a sentence, what the operator should know: a handler that threw, an accept that failed. May be
   /// called from any thread that runs the server.
   std::function<void(std::string_view)> log;
+
+  /// Told of every request when its response has ended, with the status that was sent; 499 if the client left
+  /// (or stop() gave it up) before it had the whole response, 500 if a response body failed half-way. Of a
+  /// request that could not be parsed there may be nothing but the peer and the status. May be called from
+  /// any thread that runs the server.
+  std::function<void(const Request&, int status)> observe;
 };
 
 /// A server with its connections, each on a strand of its own of the executor it was given. All methods are
