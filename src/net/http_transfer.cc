@@ -213,9 +213,11 @@ bool HttpTransfer::idle_since(Clock::time_point then) const {
 
 Result<HttpTransfer::Need> HttpTransfer::need() {
   const std::lock_guard lock(mutex_);
-  if (error_) return std::unexpected(*error_);
+  // A head that came is told even if the connection broke right after it: then reading the body fails.
   const bool sent = upload_ended_ && rest_.empty();
-  if (head_ready_ && (sent || ended_ || head_.status >= 400)) return Need::kNothing;
+  if (head_ready_ && (sent || head_.status >= 400)) return Need::kNothing;
+  if (error_) return std::unexpected(*error_);
+  if (ended_) return Need::kNothing;
   return upload_paused_ && rest_.empty() && !upload_ended_ ? Need::kUpload : Need::kWait;
 }
 

@@ -233,6 +233,7 @@ TYPED_TEST_P(ObjectStoreContract, ReadersAndWritersOutliveTheStoreHarmlessly) {
   EXPECT_EQ(CodeOf(Await(ReadAll(**reader))), ErrorCode::kUnavailable);
   EXPECT_EQ(CodeOf(Await((*writer)->commit())), ErrorCode::kUnavailable);
   writer->reset();
+  reader->reset();
   this->backend_.reopen();
   EXPECT_EQ(Await(this->store().list(this->key_.session))->size(), 1u);
 }
