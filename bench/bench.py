@@ -21,8 +21,9 @@ import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "tests"))
+sys.path[:0] = [str(ROOT / "bench"), str(ROOT / "tests")]
 
+import transfers  # noqa: E402
 from census import tree  # noqa: E402
 from harness import Server, binary, clean_environment  # noqa: E402
 
@@ -251,7 +252,7 @@ def verdicts(latency, rate):
              f"{rate:.0f}/s", rate >= TARGET_THROUGHPUT)]
 
 
-def page(hardware, rounds, latency, throughput, memory, setup):
+def page(hardware, rounds, latency, throughput, moved, memory, setup):
     rows = []
     for name, (floor, ours) in latency.items():
         over = percentile(ours, 50) - percentile(floor, 50)
@@ -267,6 +268,9 @@ def page(hardware, rounds, latency, throughput, memory, setup):
     text += f"\n## {CONCURRENT} at once\n\n"
     text += table(["", "per second", "p50 ms", "p90 ms", "p99 ms"],
                   [[name, f"{rate:.0f}", *percentiles(times)] for name, (rate, times) in throughput.items()])
+    text += ("\n## Moving 10 MB\n\nMilliseconds; the floor is the same bytes through a local socket to and from the "
+             "same disk, synced as ours are.\n\n")
+    text += table(["", "p50", "p90", "p99"], [[name, *percentiles(times)] for name, times in moved.items()])
     text += "\n## Memory\n\nPeak resident MiB of every process of the service, after the load above.\n\n"
     text += table(["process", "how many", "largest peak", "resident now, together"],
                   [[name, str(count), f"{peak:.1f}", f"{now:.1f}"] for name, count, peak, now in memory])
@@ -296,13 +300,15 @@ def main():
     try:
         latency = measure_latency(server, rounds)
         throughput = {name: measure_throughput(server, name, seconds) for name in WORK}
+        progress("moving files")
+        moved = transfers.measure(server, max(5, rounds // 5))
         memory = measure_memory(server)
         stopped = server.stop()
     finally:
         server.destroy()
     if stopped != 0:
         sys.exit(f"bench: the server ended with {stopped}")
-    text = page(hardware, rounds, latency, throughput, memory, measure_setup(runs))
+    text = page(hardware, rounds, latency, throughput, moved, memory, measure_setup(runs))
     print(text, end="")
     if options.write:
         pathlib.Path(options.write).write_text(text, encoding="utf-8")

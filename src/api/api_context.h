@@ -4,7 +4,12 @@
 #include <functional>
 #include <string>
 
+#include "auth/authenticator.h"
+#include "auth/concurrency_limiter.h"
+#include "auth/ownership.h"
+#include "auth/plan_limits.h"
 #include "auth/principal.h"
+#include "auth/rate_limiter.h"
 #include "base/log.h"
 #include "base/settings.h"
 #include "net/http_message.h"
@@ -22,22 +27,38 @@ struct ApiContext {
   StateStore& state;
   ObjectStore& objects;
   Log& log;
+  Authenticator& authenticator;
+  RateLimiter& rates;
+  ConcurrencyLimiter& running;
+  const PlanLimits& plans;
   std::function<bool()> healthy;  ///< whether a program has run recently
 };
 
-/// The StateStore key under which a storage session's owner is kept.
-inline std::string OwnerKey(const std::string& session) {
-  return "session:" + session;
-}
+/// A request that was let in.
+struct ApiCall {
+  Request& request;
+  Principal principal;
+  Plan plan;
+};
 
 /// POST /v1/exec
-asio::awaitable<Response> HandleExec(const ApiContext& api, Request& request);
+asio::awaitable<Response> HandleExec(const ApiContext& api, ApiCall& call);
+/// POST /v1/upload: one or more files, all or none
+asio::awaitable<Response> HandleUpload(const ApiContext& api, ApiCall& call);
+/// POST /v1/upload/batch: up to 200 files, each with a result of its own
+asio::awaitable<Response> HandleBatchUpload(const ApiContext& api, ApiCall& call);
 /// GET /v1/download/{session}/{file}
-asio::awaitable<Response> HandleDownload(const ApiContext& api, Request& request);
+asio::awaitable<Response> HandleDownload(const ApiContext& api, ApiCall& call);
+/// GET /v1/files/{session}
+asio::awaitable<Response> HandleListFiles(const ApiContext& api, ApiCall& call);
+/// GET /v1/sessions/{session}/objects/{file}
+asio::awaitable<Response> HandleFileMetadata(const ApiContext& api, ApiCall& call);
+/// DELETE /v1/files/{session}/{file} and DELETE /v1/sessions/{session}/objects/{file}
+asio::awaitable<Response> HandleDeleteFile(const ApiContext& api, ApiCall& call);
 /// GET /v1/health
 asio::awaitable<Response> HandleHealth(const ApiContext& api, Request& request);
 
-/// Every public route.
+/// Every public route, behind authentication and limits.
 Router MakeApiRouter(const ApiContext& api);
 
 }  // namespace codeapi

@@ -26,6 +26,7 @@ class TextBody final : public BodyReader {
     ++reads;
     if (error) co_return std::unexpected(*error);
     const std::size_t n = std::min<std::size_t>({into.size(), text_.size() - offset_, 1000});
+    if (n == 0 && error_at_end) co_return std::unexpected(*error_at_end);
     std::copy_n(text_.data() + offset_, n, into.data());
     offset_ += n;
     co_return n;
@@ -36,35 +37,12 @@ class TextBody final : public BodyReader {
 
   int reads = 0;
   std::optional<Error> error;
+  std::optional<Error> error_at_end;  ///< instead of the end
 
  private:
   std::string text_;
   bool announced_;
   std::size_t offset_ = 0;
-};
-
-/// A state store that is away.
-class AwayState final : public StateStore {
- public:
-  awaitable<Result<std::optional<std::string>>> get(std::string) override { co_return Away(); }
-  awaitable<Result<std::vector<std::optional<std::string>>>> get_many(std::vector<std::string>) override {
-    co_return Away();
-  }
-  awaitable<Result<void>> put(std::string, std::string, StateTtl) override { co_return Away(); }
-  awaitable<Result<void>> put_many(std::vector<StateEntry>) override { co_return Away(); }
-  awaitable<Result<bool>> put_if_absent(std::string, std::string, StateTtl) override { co_return Away(); }
-  awaitable<Result<bool>> remove(std::string) override { co_return Away(); }
-  awaitable<Result<bool>> touch(std::string, std::chrono::milliseconds) override { co_return Away(); }
-  awaitable<Result<std::vector<std::string>>> keys(std::string, std::string, std::size_t) override {
-    co_return Away();
-  }
-  awaitable<Result<Tally>> count(std::string, std::chrono::milliseconds) override { co_return Away(); }
-  awaitable<Result<void>> check() override { co_return Away(); }
-
- private:
-  static std::unexpected<Error> Away() {
-    return Fail(ErrorCode::kUnavailable, "disk I/O error at /secret/path");
-  }
 };
 
 class ApiTest : public ::testing::Test {
@@ -131,6 +109,12 @@ class ApiTest : public ::testing::Test {
     co_return *owner;
   }
 
+  /// The routes' context with another state store.
+  ApiContext ContextOver(StateStore& other) {
+    return {settings,       *queue, other,   store, log,
+            *authenticator, rates,  running, plans, [this] { return healthy; }};
+  }
+
   TempDir dir;
   asio::io_context io;
   RecordingLog log;
@@ -141,7 +125,11 @@ class ApiTest : public ::testing::Test {
   std::unique_ptr<DirectoryObjectStore> objects = *DirectoryObjectStore::Open(dir / "files");
   FaultyStore store{*objects};
   bool healthy = true;
-  ApiContext context{settings, *queue, *state, store, log, [this] { return healthy; }};
+  std::unique_ptr<Authenticator> authenticator = *Authenticator::Make(settings, *state, log);
+  RateLimiter rates{settings, *state};
+  ConcurrencyLimiter running{1000};
+  PlanLimits plans = *PlanLimits::Parse(settings, log);
+  ApiContext context = ContextOver(*state);
   Router router = MakeApiRouter(context);
 };
 

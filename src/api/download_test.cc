@@ -36,7 +36,8 @@ TEST_F(ApiTest, DownloadAnnouncesItsLength) {
       Request request(body);
       request.params.add("session", key.session);
       request.params.add("file", key.id);
-      const Response response = co_await HandleDownload(context, request);
+      ApiCall call{request, Principal::Local(), {}};
+      const Response response = co_await HandleDownload(context, call);
       EXPECT_EQ(std::get<std::unique_ptr<BodySource>>(response.body)->length(), size);
     }
   });
@@ -144,7 +145,7 @@ TEST_F(ApiTest, BadDownloads) {
     for (const std::string& target : bad) {
       const Answer answer = co_await Get(target);
       EXPECT_EQ(answer.status, 400) << target;
-      EXPECT_EQ(answer.body, R"({"error":"Bad request"})");
+      EXPECT_NE(json::parse(answer.body).at("error").as_string(), "") << target;
     }
     EXPECT_EQ((co_await Get(Path(key) + "?other=1&other=2&kind=user")).status, 200);
   });
@@ -155,10 +156,12 @@ TEST_F(ApiTest, StoreThatFailsIsOurFault) {
     const ObjectKey key = co_await StoreObject(*objects, NewId(), "a", "x");
     co_await Own(key.session, kMe);
     store.failing = {"open"};
+    EXPECT_EQ((co_await Get(Path(key))).status, 503);
+    store.code = ErrorCode::kInternal;
     const Answer answer = co_await Get(Path(key));
     EXPECT_EQ(answer.status, 500);
     EXPECT_EQ(answer.body, R"({"error":"Error downloading file"})");
-    EXPECT_EQ(log.Count("object not readable session=" + key.session), 1);
+    EXPECT_EQ(log.Count("object store failed"), 2);
     store.failing = {"read"};
     EXPECT_FALSE((co_await Get(Path(key))).whole);  // broken, never short
   });

@@ -2,24 +2,20 @@
 
 #include "api/api_context.h"
 #include "api/exec_request.h"
+#include "api/responses.h"
+#include "api/session_access.h"
 #include "base/ids.h"
 
 namespace codeapi {
 namespace {
 
-Response NamedError(int status, std::string_view error, std::string_view message) {
-  return JsonResponse(status, boost::json::object{{"error", error}, {"message", message}});
-}
-
-Response RetryLater(std::string_view error) {
-  Response response = ErrorResponse(503, error);
-  response.headers.set("Retry-After", "1");
-  return response;
-}
-
-Response SubmitFailed(const ApiContext& api, const std::string& id, const Error& error) {
+Response SubmitFailed(const ApiContext& api, const Request& request, const std::string& id,
+                      const Error& error) {
   api.log.Write(Severity::kWarning, "execution not answered",
-                {{"execution", id}, {"error", ErrorCodeName(error.code)}, {"detail", error.message}});
+                {{"execution", id},
+                 {"request", request.id},
+                 {"error", ErrorCodeName(error.code)},
+                 {"detail", error.message}});
   switch (error.code) {
     case ErrorCode::kUnavailable:
       return RetryLater(error.message == "queue_full"      ? "queue_full"
@@ -32,7 +28,17 @@ Response SubmitFailed(const ApiContext& api, const std::string& id, const Error&
   }
 }
 
-// Whether every file may be read by who asks: 0, or the status to refuse with.
+// In the form that clients tell from other refusals, so that they wait instead of giving up.
+Response TooManyAtOnce() {
+  Response response = JsonResponse(
+      429, boost::json::object{{"error", "rate_limited"},
+                               {"message", "Too many CodeAPI executions at once. Please retry in 1 second."},
+                               {"retry_after_seconds", 1}});
+  response.headers.set("Retry-After", "1");
+  return response;
+}
+
+// Whether every file may be read by who asks.
 asio::awaitable<Result<bool>> MayRead(const ApiContext& api, const Principal& principal,
                                       const ExecRequest& request) {
   std::vector<std::string> keys;
@@ -47,40 +53,47 @@ asio::awaitable<Result<bool>> MayRead(const ApiContext& api, const Principal& pr
   co_return true;
 }
 
-}  // namespace
-
-asio::awaitable<Response> HandleExec(const ApiContext& api, Request& request) {
+asio::awaitable<std::expected<ExecRequest, Response>> ReadExecRequest(const ApiContext& api,
+                                                                      Request& request) {
   const std::string type = request.media_type();
-  if (type != "application/json" && !type.ends_with("+json")) {
-    co_return ErrorResponse(415, "Content-Type must be application/json");
-  }
+  if (type != "application/json" && !type.ends_with("+json"))
+    co_return std::unexpected(ErrorResponse(415, "Content-Type must be application/json"));
   auto body = co_await request.body.read_all(static_cast<std::size_t>(api.settings.http_json_limit));
   if (!body) {
-    co_return body.error().code == ErrorCode::kTooLarge ? ErrorResponse(413, "request entity too large")
-                                                        : ErrorResponse(400, "Bad request");
+    const bool large = body.error().code == ErrorCode::kTooLarge;
+    co_return std::unexpected(large ? ErrorResponse(413, "request entity too large")
+                                    : ErrorResponse(400, "Bad request"));
   }
   auto parsed = ParseExecRequest(*body, api.settings);
-  if (!parsed) co_return ErrorResponse(400, parsed.error().message);
-  body->clear();
+  if (!parsed) co_return std::unexpected(ErrorResponse(400, parsed.error().message));
+  co_return std::move(*parsed);
+}
 
-  const Principal principal = Principal::Local();
-  auto allowed = co_await MayRead(api, principal, *parsed);
-  if (!allowed) co_return RetryLater("Service is temporarily unavailable");
+}  // namespace
+
+asio::awaitable<Response> HandleExec(const ApiContext& api, ApiCall& call) {
+  auto parsed = co_await ReadExecRequest(api, call.request);
+  if (!parsed) co_return std::move(parsed.error());
+  auto allowed = co_await MayRead(api, call.principal, *parsed);
+  if (!allowed) co_return RetryLater();
   if (!*allowed) co_return ErrorResponse(403, "Unauthorized file reference");
+  const auto slot = api.running.TryAcquire(call.principal);
+  if (!slot) co_return TooManyAtOnce();
 
   ExecutionRequest& execution = parsed->execution;
   execution.id = NewId();
+  execution.memory_bytes = static_cast<std::uint64_t>(call.plan.run_memory_limit);
   const auto deadline = std::chrono::system_clock::now() + api.settings.job_timeout;
-  auto submitted = co_await api.queue.submit({execution.id, principal.tenant, execution.Encode(), deadline});
-  if (!submitted) co_return SubmitFailed(api, execution.id, submitted.error());
+  auto submitted =
+      co_await api.queue.submit({execution.id, call.principal.tenant, execution.Encode(), deadline});
+  if (!submitted) co_return SubmitFailed(api, call.request, execution.id, submitted.error());
   auto answer = ExecutionAnswer::Decode(*submitted);
-  if (!answer) co_return SubmitFailed(api, execution.id, answer.error());
+  if (!answer) co_return SubmitFailed(api, call.request, execution.id, answer.error());
   if (answer->stored_files) {
     // Outputs are the user's own. Nobody knows their ids before this answer, so the owner may come after the
     // objects.
-    const auto owner = SessionKey(principal, {});
-    auto kept = co_await api.state.put(OwnerKey(execution.id), *owner, api.settings.file_ttl);
-    if (!kept) co_return SubmitFailed(api, execution.id, kept.error());
+    auto kept = co_await OwnSession(api, execution.id, *SessionKey(call.principal, {}));
+    if (!kept) co_return SubmitFailed(api, call.request, execution.id, kept.error());
   }
   Response response =
       TextResponse(answer->status, std::move(answer->body), "application/json; charset=utf-8");

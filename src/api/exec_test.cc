@@ -252,7 +252,7 @@ TEST_F(ApiTest, ClientThatHangsUpTakesItsJobWithIt) {
 
 TEST_F(ApiTest, StateThatIsAwayIsTemporary) {
   AwayState away;
-  const ApiContext broken{settings, *queue, away, store, log, [] { return true; }};
+  const ApiContext broken = ContextOver(away);
   router = MakeApiRouter(broken);
   RunTest(io, [&]() -> awaitable<void> {
     const Answer answer = co_await Exec(WithFile(NewId()));

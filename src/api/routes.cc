@@ -1,4 +1,5 @@
 #include "api/api_context.h"
+#include "api/gate.h"
 
 namespace codeapi {
 
@@ -9,12 +10,19 @@ asio::awaitable<Response> HandleHealth(const ApiContext& api, Request&) {
 
 Router MakeApiRouter(const ApiContext& api) {
   Router router;
-  const auto add = [&](const char* method, const char* path, auto handler) {
-    router.add(method, path, [&api, handler](Request& request) { return handler(api, request); });
+  const auto add = [&](const char* method, const char* path, RateLimit rate, ApiHandler handler) {
+    router.add(method, path, Gated(api, rate, std::move(handler)));
   };
-  add("POST", "/v1/exec", HandleExec);
-  add("GET", "/v1/download/{session}/{file}", HandleDownload);
-  add("GET", "/v1/health", HandleHealth);
+  add("POST", "/v1/exec", RateLimit::kExec, HandleExec);
+  add("POST", "/v1/upload", RateLimit::kUpload, HandleUpload);
+  add("POST", "/v1/upload/batch", RateLimit::kUpload, HandleBatchUpload);
+  add("GET", "/v1/download/{session}/{file}", RateLimit::kDownload, HandleDownload);
+  add("GET", "/v1/files/{session}", RateLimit::kFetch, HandleListFiles);
+  add("DELETE", "/v1/files/{session}/{file}", RateLimit::kFetch, HandleDeleteFile);
+  add("GET", "/v1/sessions/{session}/objects/{file}", RateLimit::kFetch, HandleFileMetadata);
+  add("DELETE", "/v1/sessions/{session}/objects/{file}", RateLimit::kFetch, HandleDeleteFile);
+  router.add("GET", "/v1/health", [&api](Request& request) { return HandleHealth(api, request); });
+  router.otherwise(GatedNotFound(api));
   return router;
 }
 

@@ -3,9 +3,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <limits>
+#include <optional>
 #include <thread>
 
 #include <boost/asio.hpp>
@@ -14,6 +17,7 @@
 #include "app/commands.h"
 #include "app/spdlog_log.h"
 #include "app/wiring.h"
+#include "files/janitor.h"
 #include "net/http_server.h"
 #include "store/directory_object_store.h"
 #include "store/in_process_job_queue.h"
@@ -40,10 +44,6 @@ Result<Settings> EffectiveSettings(const ServeOptions& options) {
     if (!directory) return std::unexpected(directory.error());
     settings->data_dir = std::move(*directory);
   }
-  if (settings->local_mode == LocalMode::kOff) {
-    return Fail(ErrorCode::kInvalid,
-                "LOCAL_MODE=false: this version serves one local user only; unset LOCAL_MODE");
-  }
   if (settings->hardened_sandbox_mode) {
     return Fail(ErrorCode::kInvalid,
                 "CODEAPI_HARDENED_SANDBOX_MODE=true: this version has no hardened mode; unset it");
@@ -63,6 +63,35 @@ void RaiseFileLimit() {
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
   limit.rlim_cur = limit.rlim_max;
   ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+// Where there is no authentication everyone who reaches the port can run programs and read files.
+Result<void> CheckExposure(const Settings& settings, const Authenticator& authenticator) {
+  boost::system::error_code ec;
+  const asio::ip::address address = asio::ip::make_address(settings.host, ec);
+  if (ec) return Fail(ErrorCode::kInvalid, "CODEAPI_HOST=" + settings.host + " is not a numeric address");
+  if (!authenticator.open() || address.is_loopback()) return {};
+  if (!settings.allow_auth_provider_none) {
+    return Fail(
+        ErrorCode::kInvalid,
+        "CODEAPI_HOST=" + settings.host +
+            " can be reached from outside, and there is no authentication: everyone could run programs and "
+            "read files. Set CODEAPI_AUTH_PROVIDER, or CODEAPI_ALLOW_AUTH_PROVIDER_NONE=true if something "
+            "else keeps strangers away");
+  }
+  Say("warning: everyone who reaches " + settings.host +
+      " can run programs and read files: there is no authentication");
+  return {};
+}
+
+JanitorOptions MakeJanitorOptions(const Settings& settings) {
+  using std::chrono::milliseconds;
+  JanitorOptions out;
+  out.file_ttl = settings.file_ttl;
+  out.grace = 2 * settings.job_timeout;
+  out.interval =
+      std::clamp<milliseconds>(settings.file_ttl / 4, std::chrono::seconds(1), std::chrono::minutes(10));
+  return out;
 }
 
 // Everything that `codeapi serve` is, in the order it is built; destroyed the other way round.
@@ -86,11 +115,15 @@ class Service {
     auto state = SqliteStateStore::Open(settings_.data_dir + "/state.sqlite");
     if (!state) return std::unexpected(state.error());
     state_ = std::move(*state);
+    if (auto opened = OpenAccess(); !opened) return opened;
+    janitor_ = std::make_unique<Janitor>(io_.get_executor(), *objects_, *state_, *log_,
+                                         MakeJanitorOptions(settings_));
     executor_ = std::make_unique<Executor>(sandbox_, *objects_, *log_, MakeExecutorLimits(settings_));
     worker_ = std::make_unique<Worker>(io_.get_executor(), queue_, *executor_, *log_,
                                        settings_.max_concurrent_jobs);
-    context_ = std::make_unique<ApiContext>(
-        ApiContext{settings_, queue_, *state_, *objects_, *log_, [this] { return health_.healthy(); }});
+    context_ = std::make_unique<ApiContext>(ApiContext{settings_, queue_, *state_, *objects_, *log_,
+                                                       *authenticator_, *rates_, *running_, *plans_,
+                                                       [this] { return health_.healthy(); }});
     return {};
   }
 
@@ -107,6 +140,20 @@ class Service {
   }
 
  private:
+  // Who may come in, and how much they may ask for.
+  Result<void> OpenAccess() {
+    auto authenticator = Authenticator::Make(settings_, *state_, *log_);
+    if (!authenticator) return std::unexpected(authenticator.error());
+    authenticator_ = std::move(*authenticator);
+    auto plans = PlanLimits::Parse(settings_, *log_);
+    if (!plans) return std::unexpected(plans.error());
+    plans_.emplace(std::move(*plans));
+    rates_.emplace(settings_, *state_);
+    running_.emplace(authenticator_->open() ? std::numeric_limits<int>::max()
+                                            : settings_.user_max_concurrent);
+    return CheckExposure(settings_, *authenticator_);
+  }
+
   asio::awaitable<int> Main() {
     asio::signal_set signals(io_, SIGTERM, SIGINT);
     if (auto started = co_await sandbox_.Start(); !started) {
@@ -131,17 +178,14 @@ class Service {
     const bool v6 = settings_.host.find(':') != std::string::npos;
     Say(fmt::format("listening on http://{}{}{}:{}", v6 ? "[" : "", settings_.host, v6 ? "]" : "",
                     (*server)->port()));
-    const asio::ip::address address = asio::ip::make_address(settings_.host);
-    if (!address.is_loopback()) {
-      Say("warning: everyone who reaches this address can run programs and read files: there is no "
-          "authentication");
-    }
+    Say("callers: " + authenticator_->Describe());
     if (auto probed = co_await health_.Probe(); probed) {
       Say("ready");
     } else {
       Say("not ready, no program runs: " + probed.error().message);
     }
     health_.Start();
+    janitor_->Start();
     const int signal = co_await signals.async_wait(asio::use_awaitable);
     Say(fmt::format("{}: finishing what runs", signal == SIGTERM ? "SIGTERM" : "SIGINT"));
     co_await Stop(**server);
@@ -155,6 +199,7 @@ class Service {
     queue_.stop();
     co_await worker_->Wait();
     co_await health_.Stop();
+    co_await janitor_->Stop();
     co_await sandbox_.Stop();
   }
 
@@ -167,6 +212,11 @@ class Service {
   HealthMonitor health_;
   std::unique_ptr<ObjectStore> objects_;
   std::unique_ptr<StateStore> state_;
+  std::unique_ptr<Authenticator> authenticator_;
+  std::optional<PlanLimits> plans_;
+  std::optional<RateLimiter> rates_;
+  std::optional<ConcurrencyLimiter> running_;
+  std::unique_ptr<Janitor> janitor_;
   std::unique_ptr<Executor> executor_;
   std::unique_ptr<Worker> worker_;
   std::unique_ptr<ApiContext> context_;

@@ -89,7 +89,7 @@ struct Settings {
   std::string plan_limits;       ///< JSON: plan → {run_memory_limit, max_file_size}
 
   // Stored files
-  std::int64_t max_upload_size = 25 << 20;           ///< one uploaded file has less than this
+  std::int64_t max_upload_size = 25 << 20;           ///< bytes of one uploaded file
   std::chrono::milliseconds upload_timeout{30'000};  ///< of one file
   ObjectStoreKind object_store = ObjectStoreKind::kAuto;
   std::string s3_endpoint = "localhost";

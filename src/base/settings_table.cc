@@ -160,7 +160,7 @@ constexpr SettingInfo kTable[] = {
      "limits by plan: {\"<plan>\":{\"run_memory_limit\":<bytes>,\"max_file_size\":<bytes>}}"},
 
     {"MAX_FILE_SIZE", "CODEAPI_MAX_FILE_SIZE", kSize, &S::max_upload_size, kServe,
-     "uploaded files must be smaller than this", 1, kTiB, .not_positive_is_default = true},
+     "largest uploaded file", 1, kTiB, .not_positive_is_default = true},
     {"CODEAPI_UPLOAD_TIMEOUT", "", kDuration, &S::upload_timeout, kServe, "longest time to receive one file",
      kSecond, kDay},
     {"CODEAPI_OBJECT_STORE", "", kEnum, &S::object_store, kStores,

@@ -8,6 +8,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
 
+#include "base/ids.h"
 #include "net/http_response_writer.h"
 
 namespace codeapi {
@@ -81,6 +82,7 @@ asio::awaitable<bool> HttpConnection::serve(bool first) {
     if (problem->status != 0) co_await refuse(request, *problem);
     co_return false;
   }
+  request.id = RequestId(request.header("X-Request-ID"));
   Observation observation(context_->options, request);
   handling_ = true;
   if (reader_.body_done()) watch();
@@ -103,13 +105,14 @@ asio::awaitable<Response> HttpConnection::handle(Request& request) {
   } catch (...) {
     thrown = "something that is no exception";
   }
-  log("a handler threw: " + thrown);
+  log("a handler threw, request " + request.id + ": " + thrown);
   co_return ErrorResponse(500, "Internal server error");
 }
 
 asio::awaitable<bool> HttpConnection::respond(const Request& request, Response response, int& status) {
   // Text is sent without a watch: the write tells, and a client may close the moment it has all of it.
   if (std::holds_alternative<std::string>(response.body)) watching_ = false;
+  response.headers.set("X-Request-ID", request.id);
   WriteTerms terms;
   terms.head = request.method == "HEAD";
   terms.http11 = reader_.http11();
@@ -126,6 +129,7 @@ asio::awaitable<bool> HttpConnection::respond(const Request& request, Response r
 
 asio::awaitable<void> HttpConnection::refuse(Request& request, HttpProblem problem) {
   Response response = ErrorResponse(problem.status, problem.text);
+  response.headers.set("X-Request-ID", NewId());
   WriteTerms terms;
   terms.keep_alive = false;
   terms.idle_timeout = context_->options.write_timeout;

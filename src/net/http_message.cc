@@ -6,6 +6,7 @@
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
 
+#include "base/ids.h"
 #include "base/text.h"
 
 namespace codeapi {
@@ -101,6 +102,14 @@ std::string Request::media_type() const {
   type = type.substr(0, type.find(';'));
   while (!type.empty() && (type.back() == ' ' || type.back() == '\t')) type.remove_suffix(1);
   return AsciiLower(type);
+}
+
+std::string RequestId(std::string_view sent) {
+  constexpr std::string_view kAllowed =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:/+=-";
+  const bool usable =
+      !sent.empty() && sent.size() <= 128 && sent.find_first_not_of(kAllowed) == std::string_view::npos;
+  return usable ? std::string(sent) : NewId();
 }
 
 Response JsonResponse(int status, const boost::json::value& value) {

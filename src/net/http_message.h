@@ -126,6 +126,7 @@ struct Request {
   Request(const Request&) = delete;
   Request& operator=(const Request&) = delete;
 
+  std::string id;  ///< names it in logs and in X-Request-ID: the client's own if that can be used, else made
   std::string method;  ///< as sent: "GET"
   std::string target;  ///< as sent: "/v1/download/a/b%20c?kind=user"
   std::string path;    ///< the target's path, still percent-encoded: "/v1/download/a/b%20c"
@@ -145,9 +146,13 @@ struct Request {
   std::string media_type() const;
 };
 
-/// What to answer. Content-Length, Transfer-Encoding, Connection and Date are the server's business: such
-/// fields in `headers` are dropped. A header with a name or value that would break the framing turns the
-/// response into a 500.
+/// The id of a request whose X-Request-ID is `sent`: that, if it has 1 to 128 characters of
+/// [A-Za-z0-9._:/+=-], else a fresh one. Anything else could break a log line or a header.
+std::string RequestId(std::string_view sent);
+
+/// What to answer. Content-Length, Transfer-Encoding, Connection, Date and X-Request-ID are the server's
+/// business: such fields in `headers` are dropped. A header with a name or value that would break the framing
+/// turns the response into a 500.
 struct Response {
   int status = 200;
   Headers headers;

@@ -196,5 +196,24 @@ TEST(HttpServer, ManyClientsAtOnce) {
   for (std::thread& client : clients) client.join();
 }
 
+TEST(HttpServer, EveryAnswerNamesItsRequest) {
+  TestServer server(EchoRouter());
+  RawClient client(server.port());
+  const auto named = client.request("GET /echo HTTP/1.1\r\nHost: x\r\nX-Request-ID: trace-1.a:b/c\r\n\r\n");
+  EXPECT_EQ(named.headers.at("x-request-id"), "trace-1.a:b/c");
+  const auto made = client.request(kGet);
+  EXPECT_EQ(made.headers.at("x-request-id").size(), 21u);
+  EXPECT_NE(client.request(kGet).headers.at("x-request-id"), made.headers.at("x-request-id"));
+  const auto unusable = client.request("GET /nowhere HTTP/1.1\r\nHost: x\r\nX-Request-ID: a b\r\n\r\n");
+  EXPECT_EQ(unusable.status, 404);
+  EXPECT_EQ(unusable.headers.at("x-request-id").size(), 21u);
+  const auto endless =
+      client.request("GET /echo HTTP/1.1\r\nHost: x\r\nX-Request-ID: " + std::string(129, 'a') + "\r\n\r\n");
+  EXPECT_EQ(endless.headers.at("x-request-id").size(), 21u);
+  const auto malformed = client.request("GET /echo HTTP/1.1\r\n\r\n");
+  EXPECT_EQ(malformed.status, 400);
+  EXPECT_EQ(malformed.headers.at("x-request-id").size(), 21u);
+}
+
 }  // namespace
 }  // namespace codeapi

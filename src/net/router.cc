@@ -95,6 +95,10 @@ void Router::add(std::string method, std::string_view path_template, Handler han
   node->methods.insert_or_assign(std::move(method), std::move(leaf));
 }
 
+void Router::otherwise(Handler handler) {
+  otherwise_ = std::move(handler);
+}
+
 asio::awaitable<Response> Router::route(Request& request) const {
   std::vector<std::string> segments;
   if (request.path.starts_with('/')) {
@@ -102,6 +106,7 @@ asio::awaitable<Response> Router::route(Request& request) const {
   }
   std::vector<std::string> values;
   const Node* node = segments.empty() ? nullptr : root_->find(segments, values);
+  if (node == nullptr && otherwise_) return otherwise_(request);
   if (node == nullptr) return Answer(ErrorResponse(404, "Not found"));
   const Node::Leaf* leaf = node->leaf(request.method);
   if (leaf == nullptr) {

@@ -29,6 +29,9 @@ class Router {
   /// programming error and aborts.
   void add(std::string method, std::string_view path_template, Handler handler);
 
+  /// Has `handler` answer paths that no template matches, in place of the 404. `route` stays empty then.
+  void otherwise(Handler handler);
+
   /// Answers `request`: sets its `route` and `params` and calls the handler. An unknown path is 404
   /// `{"error":"Not found"}`, a known one with another method is 405 with Allow (and `route` set).
   asio::awaitable<Response> route(Request& request) const;
@@ -36,6 +39,7 @@ class Router {
  private:
   struct Node;
   std::unique_ptr<Node> root_;
+  Handler otherwise_;
 };
 
 }  // namespace codeapi

@@ -114,5 +114,13 @@ TEST_F(RouterTest, DotSegmentsAreOnlyText) {
   EXPECT_EQ(params_.get("session"), "..");
 }
 
+TEST_F(RouterTest, UnknownPathsCanBeAnsweredOtherwise) {
+  router_.otherwise(Named("elsewhere"));
+  EXPECT_EQ(text("GET", "/nowhere"), "elsewhere");
+  EXPECT_EQ(route_, "");
+  EXPECT_EQ(route("DELETE", "/v1/exec").status, 405);
+  EXPECT_EQ(text("GET", "/"), "root");
+}
+
 }  // namespace
 }  // namespace codeapi

@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "sandbox/testing.h"
 #include "store/directory_object_store.h"
+#include "store/state_store.h"
 #include "store/testing.h"
 
 namespace codeapi::testing {
@@ -57,6 +58,8 @@ class FaultyStore final : public ObjectStore {
   /// Steps that fail from now on: any of "open", "read", "create", "write", "commit".
   std::vector<std::string> failing;
   ErrorCode code = ErrorCode::kUnavailable;
+  /// How many times the failing steps still work.
+  int spare = 0;
   /// What open() waits for, and sets first.
   Event *gate = nullptr, *opening = nullptr;
 
@@ -109,12 +112,36 @@ class FaultyStore final : public ObjectStore {
     std::unique_ptr<ObjectReader> real;
   };
 
-  Result<void> Step(const std::string& step) const {
-    if (std::ranges::find(failing, step) == failing.end()) return {};
+  Result<void> Step(const std::string& step) {
+    if (std::ranges::find(failing, step) == failing.end() || spare-- > 0) return {};
     return Fail(code, "a disk said no at /secret/path: " + step);
   }
 
   ObjectStore& real_;
+};
+
+/// A state store that is away.
+class AwayState final : public StateStore {
+ public:
+  awaitable<Result<std::optional<std::string>>> get(std::string) override { co_return Away(); }
+  awaitable<Result<std::vector<std::optional<std::string>>>> get_many(std::vector<std::string>) override {
+    co_return Away();
+  }
+  awaitable<Result<void>> put(std::string, std::string, StateTtl) override { co_return Away(); }
+  awaitable<Result<void>> put_many(std::vector<StateEntry>) override { co_return Away(); }
+  awaitable<Result<bool>> put_if_absent(std::string, std::string, StateTtl) override { co_return Away(); }
+  awaitable<Result<bool>> remove(std::string) override { co_return Away(); }
+  awaitable<Result<bool>> touch(std::string, std::chrono::milliseconds) override { co_return Away(); }
+  awaitable<Result<std::vector<std::string>>> keys(std::string, std::string, std::size_t) override {
+    co_return Away();
+  }
+  awaitable<Result<Tally>> count(std::string, std::chrono::milliseconds) override { co_return Away(); }
+  awaitable<Result<void>> check() override { co_return Away(); }
+
+ private:
+  static std::unexpected<Error> Away() {
+    return Fail(ErrorCode::kUnavailable, "disk I/O error at /secret/path");
+  }
 };
 
 /// Stores an object under a fresh id.

@@ -178,8 +178,3 @@ def test_unknown_name_is_a_warning_with_the_nearest(make_server):
     assert any("CODEAPI_QUEUE_MAX" in line for line in warnings), log
     assert "SERVICE_HOST" not in log and "PORT_80_TCP" not in log and "JWT_PRIVATE_KEY" not in log
     assert it.exec_("bash", "echo runs")["stdout"] == "runs\n"
-
-
-def test_remote_mode_is_refused_at_this_step(codeapi):
-    run = codeapi("serve", LOCAL_MODE="false", SERVICE_PORT=free_port())
-    assert run.returncode != 0 and "LOCAL_MODE" in run.stderr
