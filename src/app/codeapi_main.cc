@@ -43,6 +43,33 @@ int CutProgramArguments(int argc, char** argv, std::vector<std::string>& args) {
   return argc;
 }
 
+// `codeapi keys create|list|revoke`.
+CLI::App* AddKeys(CLI::App& app, codeapi::KeysOptions& options) {
+  using Action = codeapi::KeysOptions::Action;
+  CLI::App* keys =
+      app.add_subcommand("keys", "Make, list and revoke API keys, beside a running server or not");
+  keys->require_subcommand(1);
+  const auto add = [&](const char* name, const char* description, Action action) {
+    CLI::App* command = keys->add_subcommand(name, description);
+    command->add_option("--data-dir", options.data_dir,
+                        "Where the server keeps its state (CODEAPI_DATA_DIR)");
+    command->callback([&options, action] { options.action = action; });
+    return command;
+  };
+  CLI::App* create = add("create", "Make a key and print it, this once", Action::kCreate);
+  create->add_option("--user", options.user, "Whom the key speaks for")->required();
+  create->add_option("--tenant", options.tenant, "The user's tenant (CODEAPI_JWT_SINGLE_TENANT_ID, legacy)");
+  create->add_option("--plan", options.plan, "The user's plan, one of CODEAPI_PLAN_LIMITS");
+  create->add_option("--label", options.label, "What the key is for, shown by list");
+  create->add_option("--expires", options.expires,
+                     "How long it is good for, as 90d or 12h; else until revoked");
+  CLI::App* list = add("list", "Show whose keys there are, never the keys", Action::kList);
+  list->add_flag("--json", options.json, "Print a JSON array");
+  CLI::App* revoke = add("revoke", "Make a key useless, from the next request on", Action::kRevoke);
+  revoke->add_option("ID", options.id, "The 12 characters after capi_")->required();
+  return keys;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -86,6 +113,8 @@ int main(int argc, char** argv) {
       app.add_subcommand("doctor", "Tell what this host can isolate, what is missing and how to fix it");
   CLI::App* config =
       app.add_subcommand("config", "List every setting with its value and where that came from");
+  codeapi::KeysOptions keys_options;
+  CLI::App* keys = AddKeys(app, keys_options);
   CLI::App* jailer =
       app.add_subcommand("jailer", "The process that makes cells; started by a worker, not by hand");
 
@@ -99,5 +128,6 @@ int main(int argc, char** argv) {
   if (run->parsed()) return codeapi::RunCommand(run_options);
   if (doctor->parsed()) return codeapi::DoctorCommand();
   if (config->parsed()) return codeapi::ConfigCommand();
+  if (keys->parsed()) return codeapi::KeysCommand(keys_options);
   return jailer->parsed() ? JailerCommand() : 1;
 }

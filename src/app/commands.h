@@ -24,6 +24,19 @@ struct RunOptions {
   bool timings = false;  ///< print set-up steps as one JSON line on stderr
 };
 
+struct KeysOptions {
+  enum class Action { kCreate, kList, kRevoke };
+  Action action = Action::kList;
+  std::string id;  ///< of the key to revoke
+  std::string user;
+  std::optional<std::string> tenant;  ///< CODEAPI_JWT_SINGLE_TENANT_ID if not given
+  std::string plan;
+  std::string label;
+  std::optional<std::string> expires;  ///< a duration from now; seconds without a unit
+  std::optional<std::string> data_dir;
+  bool json = false;
+};
+
 /// Everything on one machine, until SIGTERM or SIGINT.
 int ServeCommand(const ServeOptions& options);
 /// One file in a cell. The program's exit status; 128+n when signal n ended it; 125 when there was no cell.
@@ -32,5 +45,7 @@ int RunCommand(const RunOptions& options);
 int DoctorCommand();
 /// Every setting with its value and source.
 int ConfigCommand();
+/// Makes, lists or revokes API keys in the state file. 0, or 1 when that was not possible.
+int KeysCommand(const KeysOptions& options);
 
 }  // namespace codeapi

@@ -1,10 +1,7 @@
 #include <fmt/format.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <limits>
@@ -49,12 +46,6 @@ Result<Settings> EffectiveSettings(const ServeOptions& options) {
                 "CODEAPI_HARDENED_SANDBOX_MODE=true: this version has no hardened mode; unset it");
   }
   return settings;
-}
-
-Result<void> MakeDataDirectory(const std::string& path) {
-  // Its parent must exist: a mistyped path should fail, not grow.
-  if (::mkdir(path.c_str(), 0700) == 0 || errno == EEXIST) return {};
-  return FailErrno("make the data directory " + path + " (CODEAPI_DATA_DIR)");
 }
 
 // Every connection, pipe and file of every program's run needs a descriptor.

@@ -1,8 +1,10 @@
 #include "app/wiring.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -113,6 +115,11 @@ Result<std::string> DefaultDataDirectory() {
   std::filesystem::create_directories(base, ec);
   if (ec) return FailErrno("make " + base.string() + " (CODEAPI_DATA_DIR)", ec.value());
   return (base / "codeapi").string();
+}
+
+Result<void> MakeDataDirectory(const std::string& path) {
+  if (::mkdir(path.c_str(), 0700) == 0 || errno == EEXIST) return {};
+  return FailErrno("make the data directory " + path + " (CODEAPI_DATA_DIR)");
 }
 
 }  // namespace codeapi
