@@ -1,5 +1,6 @@
 #include "auth/api_keys.h"
 
+#include <fmt/format.h>
 #include <openssl/crypto.h>
 #include <openssl/rand.h>
 
@@ -145,7 +146,7 @@ awaitable<Result<std::string>> ApiKeys::Create(ApiKeyGrant grant) {
   // An id that is taken already would be a marvel; a loop without an end would be worse.
   for (int attempt = 0; attempt < 3; ++attempt) {
     const std::string id = RandomText(kIdSize);
-    std::string key = std::string(kPrefix) + id + "_" + RandomText(kSecretSize);
+    std::string key = fmt::format("{}{}_{}", kPrefix, id, RandomText(kSecretSize));
     record.hash = Hash(key);
     auto stored = co_await store_.put_if_absent(RecordKey(id), Encode(record), grant.life);
     if (!stored) co_return std::unexpected(std::move(stored.error()));

@@ -16,7 +16,7 @@
 
 namespace codeapi {
 
-inline constexpr std::size_t kMaxToken = 16 * 1024;  ///< bytes
+inline constexpr std::size_t kMaxToken = 16'384;  ///< bytes
 
 /// Why a token is not accepted. For logs only: a stranger learns nothing from an answer.
 enum class JwtProblem {

@@ -21,7 +21,7 @@ namespace {
 namespace json = boost::json;
 using KeyPointer = std::shared_ptr<EVP_PKEY>;
 
-constexpr std::size_t kMaxKeyText = 64 * 1024;
+constexpr std::size_t kMaxKeyText = 65'536;
 constexpr std::size_t kMinSecret = 32;
 constexpr std::size_t kMaxSecret = 4096;
 constexpr std::size_t kEd25519Size = 32;

@@ -1,5 +1,7 @@
 #include "auth/jwt_keys.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
@@ -15,7 +17,7 @@ namespace {
 namespace fs = std::filesystem;
 namespace json = boost::json;
 
-constexpr std::size_t kMaxKeyFile = 64 * 1024;
+constexpr std::size_t kMaxKeyFile = 65'536;
 constexpr std::size_t kMaxKeys = 256;  // of one source
 constexpr std::size_t kMaxKeyId = 255;
 constexpr char kDirectorySetting[] = "CODEAPI_JWT_PUBLIC_KEYS_DIR";
@@ -159,7 +161,7 @@ Result<void> JwtKeys::LoadJwks(const std::string& text) {
     if (!id->is_string() || !IsKeyId(id->as_string())) return Bad(setting + "has a key with an unusable kid");
     const std::string kid(id->as_string());
     // An accident worth stopping for, where a kind we do not use is none.
-    if (item.as_object().contains("d")) return Bad(setting + "has the private key of " + kid);
+    if (item.as_object().contains("d")) return Bad(fmt::format("{}has the private key of {}", setting, kid));
     auto key = JwtKey::FromJwk(item.as_object());
     if (key) {
       below_.insert_or_assign(kid, std::move(*key));
@@ -188,7 +190,7 @@ Result<JwtKeys::Files> JwtKeys::ReadDirectory() const {
     auto text = ReadKeyFile(path);
     if (!text) return std::unexpected(std::move(text.error()));
     if (!files.emplace(kid, std::move(*text)).second) {
-      return Bad(setting + directory_ + " has two files for the key id " + kid);
+      return Bad(fmt::format("{}{} has two files for the key id {}", setting, directory_, kid));
     }
   }
   if (ec) return Bad(setting + directory_ + " cannot be read: " + ec.message());
