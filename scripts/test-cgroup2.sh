@@ -6,9 +6,9 @@ cd "$(dirname "$0")/.."
 . scripts/common.sh
 
 work=build/cgroup2
-boot_seconds=300  # emulated, on a busy machine; it takes about 20
+boot_seconds=900  # emulated, on a busy machine; on an idle one it takes about 20
 programs=(/bin/bash /bin/cat /bin/grep /bin/ls /bin/mkdir /bin/mount /bin/sleep /bin/dd /bin/true /usr/bin/python3
-  /usr/bin/head /usr/bin/stat /usr/bin/wc /bin/cp /bin/chown
+  /usr/bin/head /bin/sed /usr/bin/stat /usr/bin/wc /bin/cp /bin/chown
   /bin/chmod /usr/bin/setpriv /sbin/switch_root)
 
 need_root test-cgroup2

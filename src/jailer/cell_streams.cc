@@ -44,7 +44,9 @@ void Cell::Flush() {
                              outgoing_.size() - outgoing_offset_, MSG_NOSIGNAL);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0 && errno == EAGAIN) return WatchControl();
-    if (n < 0) return;  // init is gone; its pidfd will say so
+    // Init is gone, and its pidfd will say so; or it does not want to listen, and the job will run out of
+    // time. Nothing may be left over: such a stream is called writable again and again.
+    if (n < 0) break;
     outgoing_offset_ += static_cast<std::size_t>(n);
   }
   outgoing_.clear();

@@ -72,30 +72,48 @@ int EventLoop::TimeoutMillis() const {
   return static_cast<int>(std::clamp<long long>(ms, 0, 60'000));
 }
 
+void EventLoop::FireFirst() {
+  const auto first = timers_.begin();
+  const auto callback = std::move(first->second);
+  timer_times_.erase(first->first.second);
+  timers_.erase(first);
+  callback();
+}
+
 void EventLoop::FireTimers() {
   const auto now = Clock::now();
-  while (!timers_.empty() && timers_.begin()->first.first <= now) {
-    const auto first = timers_.begin();
-    const auto callback = std::move(first->second);
-    timer_times_.erase(first->first.second);
-    timers_.erase(first);
-    callback();
+  while (!timers_.empty() && timers_.begin()->first.first <= now) FireFirst();
+}
+
+// How many descriptors were ready.
+int EventLoop::Dispatch(int timeout_ms) {
+  std::array<epoll_event, 64> events;
+  const int n = ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), timeout_ms);
+  for (int i = 0; i < n && !stopped_; ++i) {
+    const auto it = watches_.find(events[static_cast<std::size_t>(i)].data.fd);
+    if (it == watches_.end() || !it->second->registered)
+      continue;  // removed or paused by an earlier callback
+    const std::shared_ptr<Watch> keep = it->second;
+    keep->callback(events[static_cast<std::size_t>(i)].events);
   }
+  return n;
 }
 
 void EventLoop::Run() {
-  std::array<epoll_event, 64> events;
   while (!stopped_) {
-    const int n = ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), TimeoutMillis());
-    for (int i = 0; i < n && !stopped_; ++i) {
-      const auto it = watches_.find(events[static_cast<std::size_t>(i)].data.fd);
-      if (it == watches_.end() || !it->second->registered)
-        continue;  // removed or paused by an earlier callback
-      const std::shared_ptr<Watch> keep = it->second;
-      keep->callback(events[static_cast<std::size_t>(i)].events);
-    }
+    Dispatch(TimeoutMillis());
     FireTimers();
   }
+}
+
+void EventLoop::RunReady() {
+  while (!stopped_ && Dispatch(0) > 0) continue;
+}
+
+bool EventLoop::FireNext() {
+  if (stopped_ || timers_.empty()) return false;
+  FireFirst();
+  return true;
 }
 
 }  // namespace codeapi

@@ -37,6 +37,13 @@ class EventLoop {
   /// Runs until Stop().
   void Run();
   void Stop() { stopped_ = true; }
+  bool stopped() const { return stopped_; }
+
+  /// For who leads a program through its events one by one: calls back for every descriptor that is ready,
+  /// until none is, without waiting and without timers.
+  void RunReady();
+  /// The same for time: calls the earliest timer as if its time had come. False without one.
+  bool FireNext();
 
  private:
   struct Watch {
@@ -45,6 +52,8 @@ class EventLoop {
     std::function<void(std::uint32_t)> callback;
   };
   int TimeoutMillis() const;
+  int Dispatch(int timeout_ms);
+  void FireFirst();
   void FireTimers();
   void Apply(int fd, Watch& watch);
 

@@ -11,10 +11,6 @@
 #include <cerrno>
 #include <utility>
 
-#include "jail/cpus.h"
-#include "jail/template_root.h"
-#include "runtime/runtime.h"
-
 namespace codeapi {
 namespace {
 
@@ -32,7 +28,8 @@ std::uint32_t Micros(EventLoop::Clock::duration d) {
 
 }  // namespace
 
-Jailer::Jailer(UniqueFd stream, UniqueFd init) : stream_(std::move(stream)), init_(std::move(init)) {}
+Jailer::Jailer(UniqueFd stream, JailerHost& host, EventLoop& loop)
+    : stream_(std::move(stream)), host_(host), loop_(loop) {}
 
 // The handshake is the one time the jailer waits for its worker.
 std::optional<Frame> Jailer::ReadHello() {
@@ -57,90 +54,10 @@ bool Jailer::SendAll(std::string_view bytes) {
   return true;
 }
 
-Result<void> Jailer::OpenCgroups(const std::string& mode, JailerInfo& info) {
-  std::string why;
-  const auto attempt = [&](const char* version, Result<std::unique_ptr<CgroupTree>> (*open)()) {
-    if (cgroups_ || (mode != "auto" && mode != version)) return;
-    auto tree = open();
-    if (tree) {
-      cgroups_ = std::move(*tree);
-    } else {
-      why += (why.empty() ? "" : "; ") + tree.error().message;
-    }
-  };
-  attempt("v2", OpenCgroupV2);
-  attempt("v1", OpenCgroupV1);
-  if (!cgroups_ && mode != "auto" && mode != "none") {
-    if (why.empty()) why = "cgroup mode " + mode + " is not supported";
-    return codeapi::Fail(ErrorCode::kSetupFailed, why);
-  }
-  if (!cgroups_) {
-    cgroups_ = NoCgroups();
-    if (!why.empty()) {
-      info.warnings.push_back("no cgroup limits, resource limits per process have to do: " + why);
-    }
-  }
-  info.cgroup = cgroups_->version();
-  info.limits_memory = cgroups_->limits_memory();
-  return {};
-}
-
-// Cells of an ordinary user are made in user namespaces, this one around them all.
-Result<void> Jailer::EnterPrivileges(JailerInfo& info) {
-  const auto privilege = FindCellPrivilege();
-  if (!privilege) return std::unexpected(privilege.error());
-  if (*privilege == CellPrivilege::kRoot) return {};
-  info.rootless = true;
-  for (std::string& limit : RootlessLimits()) info.warnings.push_back(std::move(limit));
-  if (auto entered = EnterUserNamespace(); !entered) return entered;
-  rootless_ = MakeUserNamespaceMap(settings_.uid_base, settings_.uid_base, 0, 0);
-  return {};
-}
-
-JailerInfo Jailer::Prepare(const JailerSettings& settings) {
+// What the worker is told; the jailer is prepared unless there is an error in it.
+JailerInfo Jailer::Greet(const Frame& hello) {
   JailerInfo info;
-  settings_ = settings;
-  const auto failed = [&](const Error& error) {
-    info.error = error.message;
-    return info;
-  };
-  if (auto opened = OpenCgroups(settings.cgroup, info); !opened) return failed(opened.error());
-  if (settings.cpu_hundredths > 0 && !info.limits_memory) {
-    return failed({ErrorCode::kSetupFailed, "CODEAPI_SANDBOX_CPUS needs cgroups, which cannot be used here"});
-  }
-  if (auto entered = EnterPrivileges(info); !entered) return failed(entered.error());
-
-  const std::vector<std::uint32_t> cpus = UsableCpus();
-  environment_.cpus = static_cast<std::uint32_t>(cpus.size());
-  if (settings.cpu_hundredths > 0) {
-    environment_.cpus = std::min(environment_.cpus, (settings.cpu_hundredths + 99) / 100);
-  }
-  cpus_.emplace(cpus, environment_.cpus);
-  auto filters = CompileFilters(environment_.cpus >= ::sysconf(_SC_NPROCESSORS_CONF));
-  if (!filters) return failed(filters.error());
-  filters_ = std::move(*filters);
-  environment_.cpu_hundredths = settings.cpu_hundredths;
-  environment_.cpu_weight = settings.cpu_weight;
-  environment_.limits_memory = info.limits_memory;
-  cgroup_namespaces_ = ::access("/proc/self/ns/cgroup", F_OK) == 0;
-  environment_.workspace_bytes = settings.workspace_bytes;
-  environment_.rules = settings.rules;
-
-  const TemplateOptions root{settings.root, settings.uid_base, settings.max_cells, environment_.cpus,
-                             info.rootless};
-  if (auto entered = EnterTemplateRoot(root); !entered) return failed(entered.error());
-  for (const Runtime& runtime : Runtimes()) {
-    if (::access(runtime.run.front().c_str(), X_OK) == 0) runtimes_.push_back(runtime.id);
-  }
-  info.runtimes = runtimes_;
-  return info;
-}
-
-int Jailer::Run() {
-  const auto hello = ReadHello();
-  if (!hello || hello->type != FrameType::kHello) return 1;
-  const auto settings = JailerSettings::Decode(hello->payload);
-  JailerInfo info;
+  const auto settings = JailerSettings::Decode(hello.payload);
   if (!settings) {
     info.error = settings.error().message;
   } else if (settings->version != CODEAPI_VERSION) {
@@ -148,16 +65,37 @@ int Jailer::Run() {
   } else if (settings->max_cells < 1 || settings->max_cells > kMaxCells) {
     info.error = "max_cells must be 1 to " + std::to_string(kMaxCells);
   } else {
-    info = Prepare(*settings);
+    info = host_.Prepare(*settings);
   }
-  if (!SendAll(EncodeFrame(FrameType::kHello, 0, info.Encode())) || !info.error.empty()) return 1;
-
+  if (!info.error.empty()) return info;
+  settings_ = *settings;
+  runtimes_ = info.runtimes;
+  environment_.cpus = host_.cpus_per_program();
+  environment_.cpu_hundredths = settings_.cpu_hundredths;
+  environment_.cpu_weight = settings_.cpu_weight;
+  environment_.limits_memory = info.limits_memory;
+  environment_.workspace_bytes = settings_.workspace_bytes;
+  environment_.rules = settings_.rules;
+  cpus_.emplace(host_.cpus(), environment_.cpus);
   cells_.resize(settings_.max_cells);
+  return info;
+}
+
+bool Jailer::Start() {
+  const auto hello = ReadHello();
+  if (!hello || hello->type != FrameType::kHello) return false;
+  const JailerInfo info = Greet(*hello);
+  if (!SendAll(EncodeFrame(FrameType::kHello, 0, info.Encode())) || !info.error.empty()) return false;
   ::fcntl(stream_.get(), F_SETFL, O_NONBLOCK);
-  if (!loop_.Add(stream_.get(), EPOLLIN, [this](std::uint32_t events) { OnWorker(events); })) return 1;
+  if (!loop_.Add(stream_.get(), EPOLLIN, [this](std::uint32_t events) { OnWorker(events); })) return false;
   RefillIn({});
+  return true;
+}
+
+int Jailer::Run() {
+  if (!Start()) return 1;
   loop_.Run();
-  cgroups_->RemoveAll();
+  host_.cgroups().RemoveAll();
   return 0;
 }
 
@@ -202,6 +140,8 @@ void Jailer::OnFrame(Frame frame) {
 }
 
 void Jailer::OnRun(const Frame& frame) {
+  // A job ends once, so there is no answer to a second run of one that is under way, not even a refusal.
+  if (bound_.contains(frame.job) || waiting_.contains(frame.job)) return;
   auto request = RunRequest::Decode(frame.payload);
   if (!request) return FailRun(frame.job, "input_invalid", request.error().message);
   if (std::ranges::find(runtimes_, request->runtime) == runtimes_.end()) {
@@ -210,7 +150,6 @@ void Jailer::OnRun(const Frame& frame) {
   if (request->files > kMaxFilesPerRun) return FailRun(frame.job, "input_invalid", "too many files");
   if (waiting_.size() >= kMaxWaitingRuns)
     return FailRun(frame.job, "sandbox_setup_failed", "too many runs at once");
-  if (bound_.contains(frame.job) || waiting_.contains(frame.job)) return;
   waiting_.emplace(frame.job, WaitingRun{std::move(*request), {}, 0});
   waiting_order_.push_back(frame.job);
   for (auto& cell : cells_) {
@@ -299,14 +238,13 @@ bool Jailer::SpawnCell(std::string& why) {
   const auto slot = static_cast<std::uint32_t>(free - cells_.begin());
   SetupTimings timings{};
   const auto start = EventLoop::Clock::now();
-  auto cgroup = cgroups_->Create("cell-" + std::to_string(cells_made_++));
+  auto cgroup = host_.cgroups().Create("cell-" + std::to_string(cells_made_++));
   if (!cgroup) {
     why = cgroup.error().message;
     return false;
   }
   const auto grouped = EventLoop::Clock::now();
-  auto process = StartCellInit(init_.get(), (*cgroup)->join_fds(), (*cgroup)->clone_into_fd(),
-                               rootless_ ? &*rootless_ : nullptr);
+  auto process = host_.StartInit(**cgroup);
   if (!process) {
     why = process.error().message;
     (*cgroup)->Remove();
@@ -317,16 +255,7 @@ bool Jailer::SpawnCell(std::string& why) {
   timings[static_cast<std::size_t>(SetupStep::kClone)] = Micros(EventLoop::Clock::now() - grouped);
   *free = std::make_unique<Cell>(loop_, static_cast<CellEvents&>(*this), environment_, slot,
                                  std::move(*process), std::move(*cgroup), timings);
-  CellSetup setup;
-  setup.uid = setup.gid = settings_.uid_base + (rootless_ ? 0 : slot);
-  setup.rootless = rootless_.has_value();
-  setup.workspace_bytes = settings_.workspace_bytes;
-  setup.workspace_inodes = settings_.workspace_inodes;
-  setup.cgroup_namespace = cgroup_namespaces_;
-  setup.log_refusals = settings_.log_refusals;
-  setup.filter_allow = filters_.allow;
-  setup.filter_deny = filters_.deny;
-  (*free)->SetUp(setup);
+  (*free)->SetUp(host_.Setup(slot));
   return true;
 }
 

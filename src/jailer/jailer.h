@@ -16,18 +16,21 @@
 #include <vector>
 
 #include "base/unique_fd.h"
-#include "jail/seccomp_policy.h"
-#include "jail/user_namespace.h"
 #include "jailer/cell.h"
 #include "jailer/cpu_allotment.h"
 #include "jailer/event_loop.h"
+#include "jailer/host.h"
 
 namespace codeapi {
 
 class Jailer final : private CellEvents {
  public:
-  /// `stream` is the worker's end; `init` the open executable of the cell init.
-  Jailer(UniqueFd stream, UniqueFd init);
+  /// `stream` leads to the worker. `loop` and `host` must outlive the jailer.
+  Jailer(UniqueFd stream, JailerHost& host, EventLoop& loop);
+
+  /// Waits for the worker's greeting, prepares the host and answers. False when that was all. Run() calls it;
+  /// who drives the loop event by event calls it instead.
+  bool Start();
 
   /// Serves until the worker is gone. Returns the exit status of the process.
   int Run();
@@ -40,9 +43,7 @@ class Jailer final : private CellEvents {
   };
 
   std::optional<Frame> ReadHello();
-  JailerInfo Prepare(const JailerSettings& settings);
-  Result<void> OpenCgroups(const std::string& mode, JailerInfo& info);
-  Result<void> EnterPrivileges(JailerInfo& info);
+  JailerInfo Greet(const Frame& hello);
   bool SendAll(std::string_view bytes);
 
   void OnWorker(std::uint32_t events);
@@ -68,17 +69,14 @@ class Jailer final : private CellEvents {
   void CellGone(Cell& cell) override;
 
   UniqueFd stream_;
-  UniqueFd init_;
-  EventLoop loop_;
+  JailerHost& host_;
+  EventLoop& loop_;
   FrameParser parser_;
   std::string outgoing_;
   std::size_t outgoing_offset_ = 0;
 
   JailerSettings settings_;
   CellEnvironment environment_;
-  SeccompFilters filters_;
-  std::unique_ptr<CgroupTree> cgroups_;
-  std::optional<UserNamespaceMap> rootless_;  // of every cell; none when root
   std::optional<CpuAllotment> cpus_;  // once prepared
   std::vector<std::string> runtimes_;
 
@@ -87,7 +85,6 @@ class Jailer final : private CellEvents {
   std::unordered_map<std::uint32_t, WaitingRun> waiting_;
   std::deque<std::uint32_t> waiting_order_;
   std::uint64_t cells_made_ = 0;
-  bool cgroup_namespaces_ = false;  // whether the kernel has them
   EventLoop::TimerId refill_timer_ = 0;
   bool stopping_ = false;
 };

@@ -67,7 +67,9 @@ class JailerTest : public ::testing::Test {
     worker_.reset();
     UniqueFd init(::open("/proc/self/exe", O_RDONLY | O_CLOEXEC));
     init.reset(::fcntl(init.get(), F_DUPFD_CLOEXEC, 16));
-    ::_exit(Jailer(std::move(stream), std::move(init)).Run());
+    EventLoop loop;
+    LinuxHost host(std::move(init));
+    ::_exit(Jailer(std::move(stream), host, loop).Run());
   }
 
   static JailerSettings Settings(InitBehaviour behaviour = InitBehaviour::kSilent) {

@@ -11,6 +11,8 @@
 #include <filesystem>
 #include <string>
 
+#include "jailer/event_loop.h"
+#include "jailer/host.h"
 #include "jailer/jailer.h"
 
 namespace {
@@ -48,5 +50,7 @@ int main(int argc, char** argv) {
   }
   // Out of the way of the numbers a cell's init is given its own descriptors at.
   init.reset(::fcntl(init.get(), F_DUPFD_CLOEXEC, 16));
-  return codeapi::Jailer(codeapi::UniqueFd(kStreamFd), std::move(init)).Run();
+  codeapi::EventLoop loop;
+  codeapi::LinuxHost host(std::move(init));
+  return codeapi::Jailer(codeapi::UniqueFd(kStreamFd), host, loop).Run();
 }

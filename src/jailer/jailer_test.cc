@@ -142,6 +142,18 @@ TEST_F(JailerTest, RunsThatCannotBeAreRefusedOneByOne) {
   ExpectServing();
 }
 
+TEST_F(JailerTest, ASecondRunOfAJobIsNotAnswered) {
+  StartReady(InitBehaviour::kSilent);
+  SendRun(1);
+  for (const char* payload : {"", "{}"}) Send(FrameType::kRun, 1, payload);
+  SendRun(1);
+  Send(FrameType::kCancel, 1, "");
+  const auto end = ReceiveEnd(1);
+  ASSERT_TRUE(end);
+  EXPECT_EQ(end->type, FrameType::kVerdict) << end->payload;
+  ExpectServing();
+}
+
 TEST_F(JailerTest, FilesThatCannotBeEndTheirRun) {
   StartReady(InitBehaviour::kWellBehaved);
   std::uint32_t job = 0;

@@ -4,7 +4,7 @@
     run.py [MODULE…]      CPython's modules and programs to compare; all of them without arguments
 
 Fails on a difference that is not in differences.txt, and, when everything was run, on an entry that no longer
-differs. The last line has the figures.
+differs. The tests of left_out.txt are run on neither side. The last line has the figures.
 """
 
 import concurrent.futures
@@ -17,7 +17,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
 from harness import Server  # noqa: E402
 from runtimes import sides  # noqa: E402
-from runtimes.comparison import compare, judge, lasting, read_table  # noqa: E402
+from runtimes.comparison import compare, judge, lasting, read_left_out, read_table  # noqa: E402
 
 SUITE = pathlib.Path("/usr/lib/python3.11/test")
 # Much of what the suites do is waiting.
@@ -43,7 +43,8 @@ def tests_of(name, outside, inside):
             return sides.program(outside, path), sides.program(inside, path)
         # What is about the module as a whole shows only when all of it runs.
         only = () if name in only else only
-        return sides.cpython(outside, name, only), sides.cpython(inside, name, only)
+        left_out = [pattern for pattern in read_left_out() if pattern.startswith(f"test.{name}.")]
+        return sides.cpython(outside, name, only, left_out), sides.cpython(inside, name, only, left_out)
 
     first = run()
     found = compare(*first)
@@ -78,7 +79,7 @@ def main(names):
         print(f"in differences.txt, and differs no longer: {entry}")
     failed = bool(unexpected) or (everything and bool(stale))
     print(f"test-runtimes: {counted} tests of {len(names)} modules and programs,"
-          f" {len(differences)} differences, {len(unexpected)} unexpected,"
+          f" {len(read_left_out())} patterns left out, {len(differences)} differences, {len(unexpected)} unexpected,"
           f" {len(stale) if everything else 0} entries out of date,"
           f" {time.monotonic() - started:.0f} s: {'FAILED' if failed else 'ok'}")
     return 1 if failed else 0
