@@ -11,7 +11,8 @@ command -v dpkg-query >/dev/null || fail "this is not Debian: dpkg-query is miss
 
 installed() {
   # A Node.js from elsewhere serves as well, and the two packages would fight over the file.
-  case $1 in nodejs | npm) if [ -x "/usr/bin/${1%js}" ]; then return 0; fi ;; esac
+  if [ "$1" = nodejs ] && [ -x /usr/bin/node ]; then return 0; fi
+  if [ "$1" = npm ] && command -v npm >/dev/null; then return 0; fi
   [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null || true)" = installed ]
 }
 

@@ -61,7 +61,7 @@ struct FetchedResponse {
 
 /// An HTTP/1.1 client with its connections, which are reused. Thread-safe; calls may come from any executor
 /// and return to it. TLS is always verified, redirects are not followed, proxies and other settings from the
-/// environment are ignored.
+/// environment are ignored. The process must ignore SIGPIPE, which TLS connections to vanished servers raise.
 ///
 /// Errors: kInvalid when the request cannot be sent as it is (URL, header), kUnavailable when the server
 /// cannot be reached, leaves early or makes no sense, kDeadline when a timeout passed, kCancelled when the

@@ -26,6 +26,8 @@ class RawPeer {
    public:
     explicit Connection(int fd) : fd_(fd) {}
 
+    int fd() const { return fd_; }
+
     /// Everything up to `mark` and the mark; less when the peer leaves.
     std::string read_until(std::string_view mark) {
       std::string got;

@@ -21,7 +21,8 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
-constexpr std::size_t kMaxAnswer = 16uz << 20;  // a page of a list has a few hundred KiB
+constexpr milliseconds kProbe = std::chrono::seconds(5);  // for calls that are not repeated: somebody waits
+constexpr std::size_t kMaxAnswer = 16uz << 20;            // a page of a list has a few hundred KiB
 
 bool IsOneOf(std::string_view code, std::initializer_list<std::string_view> codes) {
   return std::ranges::find(codes, code) != codes.end();
@@ -121,6 +122,7 @@ awaitable<Result<ClientResponse>> S3Client::send(const S3Call& call, const Pace&
   auto request = co_await sign(call, used);
   if (!request) co_return std::unexpected(request.error());
   if (call.method != "GET" || call.key.empty()) request->total_timeout = pace.left();  // not for large bodies
+  if (call.once) request->total_timeout = std::min(pace.left(), kProbe);
   co_return co_await http_->send(std::move(*request));
 }
 

@@ -25,7 +25,7 @@ struct S3Call {
   Headers headers;                          ///< beyond those every request has
   std::shared_ptr<const std::string> body;  ///< may be null
   std::string payload_hash;                 ///< hex SHA-256 of the body; empty: computed
-  bool once = false;                        ///< not to be repeated
+  bool once = false;                        ///< not to be repeated, and with five seconds only
   bool may_hold_error = false;  ///< a 200 may carry an error (or blanks and then nothing) in its body
 };
 
