@@ -66,6 +66,10 @@ def read_left_out(path=LEFT_OUT):
 
 def compare(outside, inside):
     """The differences between two results, each id -> (outcome, why)."""
+    hung = [Difference(test, outside.get(test, ABSENT)[0], *result)
+            for test, result in inside.items() if result[0] == "timeout"]
+    if hung:
+        return hung  # the results of the module's other tests are lost
     found = []
     for test in sorted(set(outside) | set(inside)):
         without, (within, why) = outside.get(test, ABSENT), inside.get(test, ABSENT)

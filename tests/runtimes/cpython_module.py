@@ -40,7 +40,8 @@ def outcome(case):
 def run(module, options):
     with tempfile.TemporaryDirectory() as directory:
         report = os.path.join(directory, "report.xml")
-        command = [sys.executable, "-m", "test", "--junit-xml", report, *options, module]
+        command = [sys.executable, "-m", "test", "--junit-xml", report, "--timeout", str(MODULE_SECONDS - 30),
+                   *options, module]
         try:
             done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                   stderr=subprocess.STDOUT, text=True, errors="replace", cwd=directory,
@@ -52,17 +53,20 @@ def run(module, options):
         if os.path.exists(report):
             for case in ElementTree.parse(report).iter("testcase"):
                 # A subtest carries its parameters behind the name.
-                # What fails around the tests, in setUpModule say, has no name.
+                # What happens around the tests, in setUpModule say, has no name.
                 name = re.split(r"[ (\[<]", case.get("name") or module)[0]
                 found = outcome(case)
+                if name == module and found[0] == "pass":
+                    continue
                 if name not in tests or WORST.index(tests[name][0]) < WORST.index(found[0]):
                     tests[name] = found
     # What is not told test by test: a module that cannot run here, or did not come to its end.
     skipped = re.search(rf"^{module} skipped -- (.*)$", output, re.M)
     if skipped:
         tests[module] = ("skip", skipped[1][:OUTPUT_KEPT])
-    elif status == "timeout":
-        tests[module] = ("timeout", output.strip()[-OUTPUT_KEPT:])
+    elif status == "timeout" or "\nTimeout (" in output:
+        where = re.search(r" in (test\w*|setUp\w*)$", output[output.rfind("\nTimeout ("):], re.M)
+        tests[module] = ("timeout", f"in {where[1]}" if where else output.strip()[-OUTPUT_KEPT:])
     elif status not in (0, 2, 4) and not any(result in ("fail", "error") for result, _ in tests.values()):
         tests[module] = ("error", f"status {status}: {output.strip()[-OUTPUT_KEPT:]}")
     return {"module": module, "tests": tests}

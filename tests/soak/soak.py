@@ -290,7 +290,7 @@ def soaked(server, executions, seed):
     for line in soak.wrong[:WRONG_ANSWERS_TO_SHOW]:
         say(f"wrong: {line}")
     if soak.wrong or leaks:
-        print(server.log()[-4000:])
+        print("\n".join(line for line in server.lines if '"event":"execution ended"' not in line)[-4000:])
     print(f"soak: {done} executions, {len(soak.wrong)} wrong answers, leaks: {'; '.join(leaks) or 'none'}")
     return 1 if soak.wrong or leaks else 0
 
