@@ -28,11 +28,31 @@ constexpr const char* kBuildDir = "/tmp";
 
 // Parts of /etc that programs under /usr read. None of them holds a secret or a name of this host.
 constexpr const char* kEtcEntries[] = {
-    "alternatives", "fonts",         "ld.so.cache",   "ld.so.conf", "ld.so.conf.d",
-    "magic",        "matplotlibrc",  "mime.types",    "perl",       "python3",
-    "python3.9",    "python3.10",    "python3.11",    "python3.12", "python3.13",
-    "python3.14",   "ImageMagick-6", "ImageMagick-7", "R",          "php",
+    "alternatives",
+    "fonts",
+    "ld.so.cache",
+    "ld.so.conf",
+    "ld.so.conf.d",
+    "magic",
+    "matplotlibrc",
+    "mime.types",
+    "perl",
+    "python3",
+    "python3.9",
+    "python3.10",
+    "python3.11",
+    "python3.12",
+    "python3.13",
+    "python3.14",
+    "ImageMagick-6",
+    "ImageMagick-7",
+    "R",
+    "php",
     "libreoffice",
+    "ldc2.conf",
+    "java-17-openjdk",
+    "java-21-openjdk",
+    "java-25-openjdk",
 };
 constexpr unsigned kMemoryDevices = 1;  // major number
 constexpr struct {

@@ -14,6 +14,7 @@
 #include "jail/cpus.h"
 #include "jail/template_root.h"
 #include "runtime/runtime.h"
+#include "runtime/source.h"
 
 namespace codeapi {
 namespace {
@@ -130,9 +131,11 @@ JailerInfo Jailer::Prepare(const JailerSettings& settings) {
                              info.rootless};
   if (auto entered = EnterTemplateRoot(root); !entered) return failed(entered.error());
   for (const Runtime& runtime : Runtimes()) {
-    if (::access(runtime.run.front().c_str(), X_OK) == 0) runtimes_.push_back(runtime.id);
+    const Command* command = FindCommand(runtime, "");
+    if (command == nullptr) continue;
+    environment_.runtimes.push_back({&runtime, command});
+    info.runtimes.push_back(runtime.id);
   }
-  info.runtimes = runtimes_;
   return info;
 }
 
@@ -204,9 +207,10 @@ void Jailer::OnFrame(Frame frame) {
 void Jailer::OnRun(const Frame& frame) {
   auto request = RunRequest::Decode(frame.payload);
   if (!request) return FailRun(frame.job, "input_invalid", request.error().message);
-  if (std::ranges::find(runtimes_, request->runtime) == runtimes_.end()) {
+  if (environment_.Find(request->runtime) == nullptr) {
     return FailRun(frame.job, "sandbox_setup_failed", "runtime not installed: " + request->runtime);
   }
+  if (!IsEntryName(request->entry)) return FailRun(frame.job, "input_invalid", "no name of an entry point");
   if (request->files > kMaxFilesPerRun) return FailRun(frame.job, "input_invalid", "too many files");
   if (waiting_.size() >= kMaxWaitingRuns)
     return FailRun(frame.job, "sandbox_setup_failed", "too many runs at once");
