@@ -15,6 +15,7 @@
 
 #include "base/text.h"
 #include "jail/cell_mounts.h"
+#include "jail/plot_backend.h"
 #include "jail/seccomp_policy.h"
 #include "runtime/runtime.h"
 
@@ -44,6 +45,18 @@ RefusedCallReport Describe(const RefusedCall& call) {
 }
 
 }  // namespace
+
+std::vector<std::string> CellEnvironment::FindLanguages() {
+  std::vector<std::string> out;
+  for (const Runtime& runtime : Runtimes()) {
+    const Command* command = FindCommand(runtime, "");
+    if (command == nullptr) continue;
+    runtimes.push_back({&runtime, command});
+    out.push_back(runtime.id);
+  }
+  if (HasPlotBackend()) plot_backend = "module://codeapi_matplotlib";
+  return out;
+}
 
 const InstalledRuntime* CellEnvironment::Find(std::string_view id) const {
   const auto it =
@@ -111,10 +124,10 @@ Result<void> Cell::SetLimits(std::uint64_t memory_bytes) {
 }
 
 CellBegin Cell::MakeBegin(const InstalledRuntime& installed) const {
-  ProgramStartSpec start =
-      MakeProgramStart(*installed.runtime, *installed.command,
-                       {std::string(kWorkspacePath) + "/" + request_.source_name, request_.entry,
-                        request_.args, request_.memory_bytes, request_.compile_memory_bytes});
+  ProgramStartSpec start = MakeProgramStart(
+      *installed.runtime, *installed.command,
+      {std::string(kWorkspacePath) + "/" + request_.source_name, request_.entry, request_.args,
+       request_.memory_bytes, request_.compile_memory_bytes, environment_.plot_backend});
   CellBegin begin;
   begin.argv = std::move(start.argv);
   begin.compile = std::move(start.compile);

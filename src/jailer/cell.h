@@ -61,13 +61,17 @@ struct InstalledRuntime {
 
 /// Facts about the host that all cells share.
 struct CellEnvironment {
-  std::vector<InstalledRuntime> runtimes;
   std::uint32_t cpus = 1;
   std::uint32_t cpu_hundredths = 0;
   std::uint32_t cpu_weight = 0;
   bool limits_memory = false;
   std::uint64_t workspace_bytes = 0;
   HarvestRules rules;
+  std::vector<InstalledRuntime> runtimes;
+  std::string plot_backend = "Agg";  ///< MPLBACKEND
+
+  /// Fills in the languages and the backend from the root that this process lives in. Returns the ids.
+  std::vector<std::string> FindLanguages();
 
   /// nullptr: the root has no such language.
   const InstalledRuntime* Find(std::string_view id) const;

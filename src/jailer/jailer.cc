@@ -130,12 +130,7 @@ JailerInfo Jailer::Prepare(const JailerSettings& settings) {
   const TemplateOptions root{settings.root, settings.uid_base, settings.max_cells, environment_.cpus,
                              info.rootless};
   if (auto entered = EnterTemplateRoot(root); !entered) return failed(entered.error());
-  for (const Runtime& runtime : Runtimes()) {
-    const Command* command = FindCommand(runtime, "");
-    if (command == nullptr) continue;
-    environment_.runtimes.push_back({&runtime, command});
-    info.runtimes.push_back(runtime.id);
-  }
+  info.runtimes = environment_.FindLanguages();
   return info;
 }
 

@@ -79,7 +79,7 @@ class Jailer final : private CellEvents {
   SeccompFilters filters_;
   std::unique_ptr<CgroupTree> cgroups_;
   std::optional<UserNamespaceMap> rootless_;  // of every cell; none when root
-  std::optional<CpuAllotment> cpus_;  // once prepared
+  std::optional<CpuAllotment> cpus_;          // once prepared
 
   std::vector<std::unique_ptr<Cell>> cells_;  // by slot; null is free
   std::unordered_map<std::uint32_t, Cell*> bound_;

@@ -21,7 +21,6 @@ const std::map<std::string, std::string>& CommonEnvironment() {
       {"LANG", "C.UTF-8"},
       {"LOGNAME", "sandbox"},
       {"MKL_NUM_THREADS", "1"},
-      {"MPLBACKEND", "Agg"},
       {"MPLCONFIGDIR", "/tmp/matplotlib"},
       {"OPENBLAS_NUM_THREADS", "1"},
       {"PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
@@ -113,6 +112,7 @@ ProgramStartSpec MakeProgramStart(const Runtime& runtime, const Command& command
   out.argv = expansion.Of(command.run);
   out.argv.insert(out.argv.end(), program.args.begin(), program.args.end());
   auto environment = CommonEnvironment();
+  environment["MPLBACKEND"] = program.plot_backend;
   environment["SANDBOX_LANGUAGE"] = runtime.language;
   for (const auto& [name, value] : command.environment) environment[name] = expansion.Of(value);
   for (const auto& [name, value] : environment) out.env.push_back(name + "=" + value);

@@ -74,6 +74,7 @@ struct ProgramSpec {
   std::vector<std::string> args;
   std::uint64_t memory_limit = 0;  ///< bytes
   std::uint64_t compile_memory_limit = 0;
+  std::string plot_backend = "Agg";  ///< MPLBACKEND
 };
 
 /// The full argv and environment of a program. Only what the table says is expanded, never an argument.

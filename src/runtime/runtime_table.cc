@@ -14,8 +14,8 @@ Command Node(const std::string& path) {
 
 // CommonJS, ESM and top-level await in one file, with types or without. Nothing is ever fetched: there is no
 // network to wait for.
-Command Bun() {
-  return {.run = {"/usr/local/bin/bun", "--no-install", "{source}"},
+Command Bun(const std::string& path) {
+  return {.run = {path, "--no-install", "{source}"},
           .environment = {{"BUN_JSC_forceRAMSize", "{heap_bytes}"},
                           {"BUN_RUNTIME_TRANSPILER_CACHE_PATH", "0"},
                           {"DO_NOT_TRACK", "1"},
@@ -82,7 +82,8 @@ const std::vector<Runtime>& Runtimes() {
        .source_stem = "index",
        .source_extension = ".js",
        .package = "nodejs",
-       .commands = {Bun(), Node("/usr/bin/node"), Node("/usr/local/bin/node")}},
+       .commands = {Bun("/usr/local/bin/bun"), Bun("/usr/bin/bun"), Node("/usr/bin/node"),
+                    Node("/usr/local/bin/node")}},
       {.id = "node",
        .language = "node",
        .aliases = {"node", "nodejs", "node-js", "node-javascript"},
@@ -96,7 +97,7 @@ const std::vector<Runtime>& Runtimes() {
        .source_stem = "main",
        .source_extension = ".ts",
        .package = "",
-       .commands = {Bun()}},
+       .commands = {Bun("/usr/local/bin/bun"), Bun("/usr/bin/bun")}},
       {.id = "c",
        .language = "c",
        .aliases = {"c", "gcc"},
