@@ -164,18 +164,5 @@ TEST_F(CompileTest, CompilesAmongTheInputs) {
   });
 }
 
-// What is linked so that the kernel will not execute it is a fault of the program's, not of the sandbox.
-TEST_F(CompileTest, AProgramThatCannotBeExecutedIsTold) {
-  RunTest(io, [&]() -> awaitable<void> {
-    const Verdict verdict = co_await Run(R"(
-        __asm__(".section .interp,\"a\"\n.string \"/none/such\"\n.text\n");
-        int main(void) { return 0; })");
-    EXPECT_EQ(verdict.end, RunEnd::kExit);
-    EXPECT_EQ(verdict.code, 126);
-    EXPECT_THAT(err, HasSubstr("the compiled program cannot be executed: "));
-    co_await sandbox.Stop();
-  });
-}
-
 }  // namespace
 }  // namespace codeapi
