@@ -40,8 +40,8 @@ struct Runtime {
   std::string package;               ///< Debian's name of what brings it, for the operator
   std::vector<Command> commands;     ///< the first one that the root has the programs of is used
   Naming naming = Naming::kFixed;
-  std::string opening;  ///< put before a source that has no `mark` in it, on its first line; empty: nothing
-  std::string mark;
+  std::string opening;  ///< put before a source that has none of `marks`, on its first line; empty: nothing
+  std::vector<std::string> marks;
 };
 
 /// Where compilers put what they make, in the cell. It is no part of the workspace, so never an output.

@@ -132,7 +132,7 @@ const std::vector<Runtime>& Runtimes() {
        .package = "php-cli",
        .commands = {Php()},
        .opening = "<?php ",
-       .mark = "<?"},
+       .marks = {"<?php", "<?PHP", "<?="}},
       {.id = "rs",
        .language = "rust",
        .aliases = {"rs", "rust"},

@@ -148,7 +148,8 @@ SourceNames NamesInSource(const Runtime& runtime, std::string_view code) {
 }
 
 std::string SourceText(const Runtime& runtime, std::string code) {
-  if (runtime.opening.empty() || code.find(runtime.mark) != std::string::npos) return code;
+  const auto has = [&](const std::string& mark) { return code.find(mark) != std::string::npos; };
+  if (runtime.opening.empty() || std::ranges::any_of(runtime.marks, has)) return code;
   return runtime.opening + code;
 }
 

@@ -20,7 +20,7 @@ struct SourceNames {
 /// one, else the first. A look at tokens, no parser: of a text that is no program the names are any.
 SourceNames NamesInSource(const Runtime& runtime, std::string_view code);
 
-/// The text as it is stored: with the runtime's opening where it has no mark. Line numbers stay.
+/// The text as it is stored: with the runtime's opening where it has none of its marks. Line numbers stay.
 std::string SourceText(const Runtime& runtime, std::string code);
 
 /// Whether `entry` can be given to a runtime as an argument: letters, digits, `_`, `$`, `.` and what is not

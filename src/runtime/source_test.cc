@@ -82,6 +82,7 @@ TEST(SourceText, PhpMayBeWithoutItsTag) {
   EXPECT_EQ(SourceText(php, "echo 1;\n"), "<?php echo 1;\n");
   EXPECT_EQ(SourceText(php, "<?php\necho 1;"), "<?php\necho 1;");
   EXPECT_EQ(SourceText(php, "<p><?= 1 ?></p>"), "<p><?= 1 ?></p>");
+  EXPECT_EQ(SourceText(php, "echo '<?xml ?>';"), "<?php echo '<?xml ?>';");
   EXPECT_EQ(SourceText(*FindRuntime("py"), "print(1)"), "print(1)");
 }
 
