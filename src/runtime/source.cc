@@ -5,6 +5,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/text.h"
+
 namespace codeapi {
 namespace {
 
@@ -135,7 +137,10 @@ SourceNames JavaNames(const Runtime& runtime, std::string_view code) {
   if (entry == nullptr && !source.classes.empty()) entry = &source.classes.front();
   SourceNames out{runtime.source_stem, runtime.source_stem};
   if (entry != nullptr) out.entry = (source.package.empty() ? "" : source.package + ".") + entry->name;
-  if (file != nullptr && file->name.size() <= kMaxStem) out.stem = file->name;
+  if (file != nullptr && file->name.size() <= kMaxStem &&
+      WorkspaceNameProblem(file->name + runtime.source_extension).empty()) {
+    out.stem = file->name;
+  }
   if (!IsEntryName(out.entry)) out.entry = runtime.source_stem;
   return out;
 }
@@ -154,7 +159,7 @@ std::string SourceText(const Runtime& runtime, std::string code) {
 }
 
 bool IsEntryName(std::string_view entry) {
-  return entry.size() <= kMaxEntry &&
+  return entry.size() <= kMaxEntry && IsUtf8(entry) &&
          std::ranges::all_of(entry, [](char c) { return IsWordByte(c) || c == '.'; });
 }
 

@@ -62,6 +62,7 @@ TEST(JavaNames, TheyCannotLeaveTheWorkspaceOrBecomeOptions) {
   EXPECT_EQ(Java("public class ../../etc {}"), "Main Main");
   EXPECT_EQ(Java("package -Dx=y; class A {}"), "Main Main");
   EXPECT_EQ(Java("public class \0x {}"), "Main Main");
+  EXPECT_EQ(Java("public class A\xff {}"), "Main Main") << "no UTF-8";
 }
 
 TEST(JavaNames, UnfinishedSourcesEnd) {
