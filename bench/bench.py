@@ -195,6 +195,34 @@ def steps_of(value):
     return {}
 
 
+def root_setting():
+    """CODEAPI_ROOT of the caller, if there is one: the languages are those of the root."""
+    return {name: os.environ[name] for name in ("CODEAPI_ROOT",) if name in os.environ}
+
+
+def installed_languages():
+    """{language: source of its hello} of those that this root has, as `codeapi doctor` tells."""
+    told = subprocess.run([binary(), "doctor"], capture_output=True, text=True, timeout=120,
+                          env=clean_environment(**root_setting()))
+    there = [line.split()[1] for line in told.stdout.splitlines()
+             if line.startswith("language ") and line.split()[2] == "ok"]
+    programs = {path.parent.name: path.read_text(encoding="utf-8")
+                for path in (ROOT / "tests" / "languages").glob("*/hello.*")}
+    return {language: programs[language] for language in there if language in programs}
+
+
+def measure_languages(server, rounds):
+    """{language: times in ms from request to answer}, compiling included."""
+    out = {}
+    with connect(server) as connection:
+        for language, code in installed_languages().items():
+            progress(f"languages: {language}")
+            request = request_bytes(language, code)
+            timed_exec(connection, request)  # page caches
+            out[language] = [timed_exec(connection, request) for _ in range(rounds)]
+    return out
+
+
 def measure_setup(rounds):
     """{step of making a cell: median ms}; empty when this codeapi does not say."""
     progress(f"setup steps: {rounds} runs from the command line")
@@ -252,7 +280,7 @@ def verdicts(latency, rate):
              f"{rate:.0f}/s", rate >= TARGET_THROUGHPUT)]
 
 
-def page(hardware, rounds, latency, throughput, moved, memory, setup):
+def page(hardware, rounds, latency, languages, throughput, moved, memory, setup):
     rows = []
     for name, (floor, ours) in latency.items():
         over = percentile(ours, 50) - percentile(floor, 50)
@@ -265,6 +293,10 @@ def page(hardware, rounds, latency, throughput, moved, memory, setup):
              "loopback, cold starts; the floor is the same\ninterpreter started bare. Both are taken in "
              f"turns, {rounds} times each.\n\n")
     text += table(["", "p50", "p90", "p99", "p50 over floor"], rows)
+    text += ("\n## Every language\n\nMilliseconds from the request to the answer of a program that prints "
+             "`hello`, cold, compiling included.\n\n")
+    text += table(["", "p50", "p90"], [[name, f"{percentile(times, 50):.0f}", f"{percentile(times, 90):.0f}"]
+                                       for name, times in languages.items()])
     text += f"\n## {CONCURRENT} at once\n\n"
     text += table(["", "per second", "p50 ms", "p90 ms", "p99 ms"],
                   [[name, f"{rate:.0f}", *percentiles(times)] for name, (rate, times) in throughput.items()])
@@ -290,15 +322,16 @@ def main():
     parser.add_argument("--quick", action="store_true", help="a short run, for trying out")
     parser.add_argument("--check", action="store_true", help="exit with 1 when a target is missed")
     options = parser.parse_args()
-    rounds, seconds, runs = (20, 2, 3) if options.quick else (200, 10, 20)
+    rounds, seconds, runs, compiles = (20, 2, 3, 2) if options.quick else (200, 10, 20, 15)
 
     if not os.access(binary(), os.X_OK):
         sys.exit(f"bench: {binary()} is missing: make build")
     hardware = machine()
     progress("starting the server")
-    server = Server().start()
+    server = Server(root_setting()).start()
     try:
         latency = measure_latency(server, rounds)
+        languages = measure_languages(server, compiles)
         throughput = {name: measure_throughput(server, name, seconds) for name in WORK}
         progress("moving files")
         moved = transfers.measure(server, max(5, rounds // 5))
@@ -308,7 +341,7 @@ def main():
         server.destroy()
     if stopped != 0:
         sys.exit(f"bench: the server ended with {stopped}")
-    text = page(hardware, rounds, latency, throughput, moved, memory, measure_setup(runs))
+    text = page(hardware, rounds, latency, languages, throughput, moved, memory, measure_setup(runs))
     print(text, end="")
     if options.write:
         pathlib.Path(options.write).write_text(text, encoding="utf-8")

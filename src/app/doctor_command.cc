@@ -144,12 +144,13 @@ std::vector<Finding> Languages(const Settings& settings) {
   const std::string prefix = settings.root == "host" ? std::string() : settings.root;
   std::vector<Finding> out;
   for (const Runtime& runtime : Runtimes()) {
-    const std::string& program = runtime.run.front();
-    const bool there = ::access((prefix + program).c_str(), X_OK) == 0;
-    const std::string package = program.substr(program.rfind('/') + 1);
-    out.push_back({"language " + runtime.id, there ? State::kOk : State::kMissing,
-                   there ? program : program + " not found",
-                   there ? "" : "apt-get install " + (package == "node" ? std::string("nodejs") : package)});
+    const Command* command = FindCommand(runtime, prefix);
+    const Command& wanted = command == nullptr ? runtime.commands.front() : *command;
+    const std::string& program = wanted.compile.empty() ? wanted.run.front() : wanted.compile.front();
+    const std::string fix = runtime.package.empty() ? "npm install bun, with a link to it at " + program
+                                                    : "apt-get install " + runtime.package;
+    out.push_back({"language " + runtime.id, command == nullptr ? State::kMissing : State::kOk,
+                   command == nullptr ? program + " not found" : program, command == nullptr ? fix : ""});
   }
   return out;
 }

@@ -16,6 +16,7 @@
 #include "app/terminal_sink.h"
 #include "app/wiring.h"
 #include "runtime/runtime.h"
+#include "runtime/source.h"
 #include "worker/answer.h"
 
 namespace codeapi {
@@ -77,6 +78,7 @@ Result<Prepared> Prepare(const RunOptions& options, const Settings& settings) {
   Prepared out;
   ExecutionRequest naming;
   naming.runtime = (*runtime)->id;
+  naming.code = SourceText(**runtime, std::move(*code));
   for (const std::string& path : options.inputs) {
     auto content = ReadFile(path);
     if (!content) return std::unexpected(content.error());
@@ -95,6 +97,7 @@ Result<Prepared> Prepare(const RunOptions& options, const Settings& settings) {
   RunRequest& request = out.request;
   request.runtime = (*runtime)->id;
   request.source_name = FreeSourceName(naming);
+  request.entry = NamesInSource(**runtime, naming.code).entry;
   request.args = options.args;
   request.wall_ms =
       static_cast<std::uint64_t>(options.timeout_ms ? *options.timeout_ms : settings.run_timeout.count());
@@ -102,12 +105,15 @@ Result<Prepared> Prepare(const RunOptions& options, const Settings& settings) {
                        ? static_cast<std::uint64_t>(settings.run_cpu_time.count())
                        : request.wall_ms * 2;
   request.memory_bytes = static_cast<std::uint64_t>(settings.run_memory_limit);
+  request.compile_wall_ms = limits.compile_wall_ms;
+  request.compile_cpu_ms = limits.compile_cpu_ms;
+  request.compile_memory_bytes = limits.compile_memory_bytes;
   request.processes = limits.processes;
   request.open_files = limits.open_files;
   request.file_size = limits.file_size;
   // Nothing of it is kept in memory here, so the terminal gets all of it.
   request.output_bytes = 1ull << 40;
-  out.files.push_back({{CellFileKind::kSource, request.source_name, 0, false}, std::move(*code)});
+  out.files.push_back({{CellFileKind::kSource, request.source_name, 0, false}, std::move(naming.code)});
   return out;
 }
 

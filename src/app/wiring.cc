@@ -68,6 +68,11 @@ ExecutorLimits MakeExecutorLimits(const Settings& settings) {
   out.open_files = static_cast<std::uint32_t>(settings.max_open_files);
   out.file_size = static_cast<std::uint64_t>(settings.rlimit_fsize);
   out.output_bytes = static_cast<std::uint64_t>(settings.output_max_size);
+  out.compile_wall_ms = static_cast<std::uint64_t>(settings.compile_timeout.count());
+  out.compile_cpu_ms = settings.compile_cpu_time.count() > 0
+                           ? static_cast<std::uint64_t>(settings.compile_cpu_time.count())
+                           : out.compile_wall_ms * 2;
+  out.compile_memory_bytes = static_cast<std::uint64_t>(settings.compile_memory_limit);
   out.rules.max_files = static_cast<std::uint32_t>(settings.max_output_files);
   out.rules.max_file_size = static_cast<std::uint64_t>(settings.max_file_size);
   out.rules.max_depth = static_cast<std::uint32_t>(settings.max_nesting_depth);

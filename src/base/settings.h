@@ -137,6 +137,9 @@ struct Settings {
   std::chrono::milliseconds run_timeout{30'000};  ///< wall time
   std::chrono::milliseconds run_cpu_time{0};      ///< over the whole tree; 0: twice the wall time
   std::int64_t run_memory_limit = 512LL << 20;
+  std::chrono::milliseconds compile_timeout{30'000};  ///< wall time of the compiler
+  std::chrono::milliseconds compile_cpu_time{0};      ///< over the whole tree; 0: twice the wall time
+  std::int64_t compile_memory_limit = 1LL << 30;
   std::int64_t workspace_bytes = 512LL << 20;
   std::int64_t workspace_inodes = 20'000;
   std::int64_t output_max_size = 65'536;  ///< per stream

@@ -63,6 +63,9 @@ TEST(Settings, AnEmptyEnvironmentGivesTheDefaults) {
   EXPECT_EQ(s.run_timeout, milliseconds(30'000));
   EXPECT_EQ(s.run_cpu_time, milliseconds(0));
   EXPECT_EQ(s.run_memory_limit, 536'870'912);
+  EXPECT_EQ(s.compile_timeout, milliseconds(30'000));
+  EXPECT_EQ(s.compile_cpu_time, milliseconds(0));
+  EXPECT_EQ(s.compile_memory_limit, 1'073'741'824);
   EXPECT_EQ(s.workspace_bytes, 536'870'912);
   EXPECT_EQ(s.workspace_inodes, 20'000);
   EXPECT_EQ(s.output_max_size, 65'536);
@@ -157,6 +160,9 @@ TEST(Settings, NothingOrLessMeansTheDefaultWhereTheReferenceHasItSo) {
   EXPECT_EQ(Load({{"SANDBOX_RUN_MEMORY_LIMIT", "-1"}})->run_memory_limit, 536'870'912);
   EXPECT_EQ(Load({{"SANDBOX_RUN_MEMORY_LIMIT", "0"}})->run_memory_limit, 536'870'912);
   EXPECT_EQ(Load({{"SANDBOX_RUN_TIMEOUT", "0"}})->run_timeout, milliseconds(30'000));
+  EXPECT_EQ(Load({{"SANDBOX_COMPILE_TIMEOUT", "5s"}})->compile_timeout, milliseconds(5'000));
+  EXPECT_EQ(Load({{"SANDBOX_COMPILE_TIMEOUT", "0"}})->compile_timeout, milliseconds(30'000));
+  EXPECT_EQ(Load({{"SANDBOX_COMPILE_MEMORY_LIMIT", "-1"}})->compile_memory_limit, 1'073'741'824);
 }
 
 TEST(Settings, ABadValueNamesTheVariableTheValueAndWhatIsAllowed) {

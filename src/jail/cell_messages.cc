@@ -79,11 +79,14 @@ std::optional<CellSetup> CellSetup::Decode(std::string_view payload) {
 std::string CellBegin::Encode() const {
   return WireWriter()
       .Strs(argv)
+      .Strs(compile)
+      .Str(build_directory)
       .Strs(env)
       .U64(open_files)
       .U64(processes)
       .U64(file_size)
       .U64(data_limit)
+      .U64(compile_data_limit)
       .U64(memory)
       .U32s(cpus)
       .Str(rules.Encode())
@@ -94,11 +97,14 @@ std::optional<CellBegin> CellBegin::Decode(std::string_view payload) {
   WireReader in(payload);
   CellBegin out;
   out.argv = in.Strs();
+  out.compile = in.Strs();
+  out.build_directory = in.Str();
   out.env = in.Strs();
   out.open_files = in.U64();
   out.processes = in.U64();
   out.file_size = in.U64();
   out.data_limit = in.U64();
+  out.compile_data_limit = in.U64();
   out.memory = in.U64();
   out.cpus = in.U32s();
   const auto rules = HarvestRules::Decode(in.Str());

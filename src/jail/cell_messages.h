@@ -60,14 +60,17 @@ struct CellSetup {
 
 /// One program and its limits. Sent when a job is bound to the cell.
 struct CellBegin {
-  std::vector<std::string> argv;    ///< argv[0] is an absolute path in the root
-  std::vector<std::string> env;     ///< NAME=value
-  std::uint64_t open_files = 0;     ///< RLIMIT_NOFILE
-  std::uint64_t processes = 0;      ///< RLIMIT_NPROC
-  std::uint64_t file_size = 0;      ///< RLIMIT_FSIZE, bytes
-  std::uint64_t data_limit = 0;     ///< RLIMIT_DATA, bytes; 0 = unlimited (the cgroup limits memory)
-  std::uint64_t memory = 0;         ///< shown in /proc/meminfo, bytes
-  std::vector<std::uint32_t> cpus;  ///< those it may run on; empty: as init
+  std::vector<std::string> argv;         ///< argv[0] is an absolute path in the root
+  std::vector<std::string> compile;      ///< argv of the compiler that runs first; empty: none
+  std::string build_directory;           ///< absolute; made for the compiler, if there is one
+  std::vector<std::string> env;          ///< NAME=value
+  std::uint64_t open_files = 0;          ///< RLIMIT_NOFILE
+  std::uint64_t processes = 0;           ///< RLIMIT_NPROC
+  std::uint64_t file_size = 0;           ///< RLIMIT_FSIZE, bytes
+  std::uint64_t data_limit = 0;          ///< RLIMIT_DATA, bytes; 0 = unlimited (the cgroup limits memory)
+  std::uint64_t compile_data_limit = 0;  ///< the same for the compiler
+  std::uint64_t memory = 0;              ///< shown in /proc/meminfo, bytes
+  std::vector<std::uint32_t> cpus;       ///< those it may run on; empty: as init
   HarvestRules rules;
 
   std::string Encode() const;

@@ -73,11 +73,14 @@ TEST(CellMessages, CellSetup) {
 CellBegin SomeProgram() {
   CellBegin begin;
   begin.argv = {"/bin/bash", "/mnt/data/a b.sh", ""};
+  begin.compile = {"/usr/bin/gcc", "a b.c"};
+  begin.build_directory = "/tmp/.build";
   begin.env = {"A=b"};
   begin.open_files = 1;
   begin.processes = 2;
   begin.file_size = 3;
   begin.data_limit = 4;
+  begin.compile_data_limit = 8;
   begin.memory = 5;
   begin.cpus = {6, 7};
   begin.rules = SomeRules();
@@ -88,11 +91,14 @@ TEST(CellMessages, CellBegin) {
   ExpectExactLength(SomeProgram());
   const auto out = CellBegin::Decode(SomeProgram().Encode());
   EXPECT_EQ(out->argv, SomeProgram().argv);
+  EXPECT_EQ(out->compile, SomeProgram().compile);
+  EXPECT_EQ(out->build_directory, "/tmp/.build");
   EXPECT_EQ(out->env, SomeProgram().env);
   EXPECT_EQ(out->open_files, 1u);
   EXPECT_EQ(out->processes, 2u);
   EXPECT_EQ(out->file_size, 3u);
   EXPECT_EQ(out->data_limit, 4u);
+  EXPECT_EQ(out->compile_data_limit, 8u);
   EXPECT_EQ(out->memory, 5u);
   EXPECT_EQ(out->cpus, SomeProgram().cpus);
   EXPECT_EQ(out->rules.Encode(), SomeRules().Encode());
@@ -108,6 +114,9 @@ TEST(CellMessages, RulesInsideAProgramAreCheckedToo) {
   const std::string bad = WireWriter()
                               .Strs({"/bin/true"})
                               .Strs({})
+                              .Str("")
+                              .Strs({})
+                              .U64(1)
                               .U64(1)
                               .U64(1)
                               .U64(1)

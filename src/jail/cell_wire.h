@@ -2,7 +2,12 @@
 // messages, packed without padding in host byte order (both ends are always the same machine and build).
 //
 //   jailer -> init   setup, begin, file-begin / file-data* / file-end (each file), go, kill
-//   init -> jailer   ready, exited, output-begin / output-data* / output-end (each file), summary, failed
+//   init -> jailer   ready, compiled, exited, output-begin / output-data* / output-end (each file), summary,
+//                    failed
+//
+// A program that is compiled first needs two go: the first one starts the compiler, and the second one, which
+// answers "compiled", the program. A kill in its place ends the run there. A compiler that fails, or is
+// killed, is reported as the exit of the run.
 //
 // The jailer treats all that init sends as hostile: init walks a tree that a stranger's program has left
 // behind.
@@ -22,7 +27,7 @@ enum class CellMessage : std::uint8_t {
   kFileBegin,    ///< CellFile; its bytes follow
   kFileData,     ///< raw bytes
   kFileEnd,      ///< empty
-  kGo,           ///< empty: every file is there, start the program
+  kGo,           ///< empty: every file is there, start the compiler or the program
   kKill,         ///< empty: end the program now
   kReady = 64,   ///< step timings
   kExited,       ///< CellExit
@@ -31,6 +36,7 @@ enum class CellMessage : std::uint8_t {
   kOutputEnd,    ///< u8: 1 when every byte was sent
   kSummary,      ///< HarvestSummary: the last message
   kFailed,       ///< CellFailure: the last message
+  kCompiled,     ///< CellExit of a compiler that ended with 0; init waits for go or kill
 };
 
 /// Largest payload of one message. Data messages carry at most kMaxCellData bytes.

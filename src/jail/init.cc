@@ -26,6 +26,7 @@
 #include "jail/init_privileges.h"
 #include "jail/landlock.h"
 #include "jail/lockdown.h"
+#include "jail/program_start.h"
 #include "jail/refused_calls.h"
 #include "jail/workspace.h"
 
@@ -42,14 +43,6 @@ std::uint64_t Micros(const timeval& t) {
   return static_cast<std::uint64_t>(t.tv_sec) * 1'000'000 + static_cast<std::uint64_t>(t.tv_usec);
 }
 
-// Sent through the report pipe by a program that did not get as far as its exec.
-struct StartFailure {
-  LockdownStep step = LockdownStep::kNone;
-  int error = 0;
-};
-
-struct ProgramStart;
-
 class CellInit {
  public:
   int Run();
@@ -59,8 +52,10 @@ class CellInit {
   MountStatus EnterNamespaces(const CellSetup& setup);
   bool Serve();
   bool TakeFile(const CellMessageIn& message);
-  void Prepare(ProgramStart& start);
-  bool Start();
+  void Prepare(ProgramStart& start, bool compiler);
+  bool Compile(bool& go_on);
+  bool Execute();
+  bool Start(bool compiler);
   bool ReportStart(int report_fd);
   bool Supervise();
   bool ReapSome();
@@ -77,6 +72,7 @@ class CellInit {
   std::unique_ptr<RefusedCalls> refused_;  // in logging mode only
   pid_t main_pid_ = -1;
   bool main_ended_ = false;
+  bool killed_ = false;  // the jailer has ended it
   std::uint64_t started_us_ = 0;
   CellExit exit_;
 };
@@ -158,7 +154,7 @@ bool CellInit::Serve() {
         if (!TakeFile(*message)) return false;
         break;
       case CellMessage::kGo:
-        return !begin_.argv.empty() && Start() && Supervise() && Finish();
+        return !begin_.argv.empty() && Execute() && Finish();
       default:
         return false;
     }
@@ -166,29 +162,16 @@ bool CellInit::Serve() {
   return false;
 }
 
-// Everything the child needs, laid out before the fork: it may not allocate.
-struct ProgramStart {
-  std::vector<char*> argv, env;
-  std::array<ResourceLimit, 9> limits;
-  LockdownSpec spec;
-};
-
-std::vector<char*> Pointers(std::vector<std::string>& strings) {
-  std::vector<char*> out;
-  out.reserve(strings.size() + 1);
-  for (std::string& s : strings) out.push_back(s.data());
-  out.push_back(nullptr);
-  return out;
-}
-
-void CellInit::Prepare(ProgramStart& start) {
-  start.argv = Pointers(begin_.argv);
+void CellInit::Prepare(ProgramStart& start, bool compiler) {
+  start.argv = Pointers(compiler ? begin_.compile : begin_.argv);
   start.env = Pointers(begin_.env);
+  start.compiled = !compiler && !begin_.compile.empty();
+  const std::uint64_t data = compiler ? begin_.compile_data_limit : begin_.data_limit;
   start.limits = {ResourceLimit{RLIMIT_NOFILE, begin_.open_files},
                   // A rootless cell's init is the same user as its program, and counts.
                   ResourceLimit{RLIMIT_NPROC, begin_.processes + (setup_.rootless ? 1 : 0)},
                   ResourceLimit{RLIMIT_FSIZE, begin_.file_size},
-                  ResourceLimit{RLIMIT_DATA, begin_.data_limit != 0 ? begin_.data_limit : RLIM_INFINITY},
+                  ResourceLimit{RLIMIT_DATA, data != 0 ? data : RLIM_INFINITY},
                   ResourceLimit{RLIMIT_CORE, 0},  // attack 22: no core file is ever an output
                   ResourceLimit{RLIMIT_MEMLOCK, 0}, ResourceLimit{RLIMIT_RTPRIO, 0},
                   ResourceLimit{RLIMIT_NICE, 0},  // attack 11
@@ -197,12 +180,10 @@ void CellInit::Prepare(ProgramStart& start) {
   spec.uid = setup_.uid;
   spec.gid = setup_.gid;
   spec.keep_groups = setup_.rootless;
-  spec.stdin_fd = workspace_->stdin_fd();
-  if (spec.stdin_fd < 0) {
-    null_.reset(::open("/dev/null", O_RDONLY | O_CLOEXEC));
-    spec.stdin_fd = null_.get();
-  }
-  spec.stdout_fd = kInitStdoutFd;
+  null_.reset(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  spec.stdin_fd = compiler || workspace_->stdin_fd() < 0 ? null_.get() : workspace_->stdin_fd();
+  // What a compiler prints is a message, whichever way it goes.
+  spec.stdout_fd = compiler ? kInitStderrFd : kInitStdoutFd;
   spec.stderr_fd = kInitStderrFd;
   spec.limits = start.limits.data();
   spec.limit_count = start.limits.size();
@@ -211,45 +192,74 @@ void CellInit::Prepare(ProgramStart& start) {
   spec.allow = AsProgram(setup_.filter_allow);
   spec.deny = AsProgram(setup_.filter_deny);
   if (setup_.log_refusals) {
-    refused_ = std::make_unique<RefusedCalls>(setup_.filter_deny, setup_.filter_allow);
+    if (!refused_) refused_ = std::make_unique<RefusedCalls>(setup_.filter_deny, setup_.filter_allow);
     spec.listening = AsProgram(refused_->filter());
   }
 }
 
-// In the child. No allocation, no locks.
-[[noreturn]] void RunProgram(const ProgramStart& start) {
-  StartFailure failure;
-  failure.step = LockDown(start.spec);
-  if (failure.step == LockdownStep::kNone) {
-    ::execve(start.argv[0], start.argv.data(), start.env.data());
-    failure.step = LockdownStep::kExec;
-  }
-  failure.error = errno;
-  // Before the descriptors were set the report pipe has its old number; after it, kLockdownReportFd.
-  const int fd = failure.step <= LockdownStep::kDescriptors ? start.spec.keep_fd : kLockdownReportFd;
-  const ssize_t ignored = ::write(fd, &failure, sizeof failure);
-  ::_exit(ignored == sizeof failure ? 126 : 127);
+// Or the jailer would wait for the end of the output as long as init lives.
+void CloseOutput() {
+  ::close(kInitStdoutFd);
+  ::close(kInitStderrFd);
 }
 
-bool CellInit::Start() {
+// The compiler: like a program in all but its output, which is none, its input, and its limits. When this
+// returns, nothing that it started is left, so nobody else can touch what it has made before it is executed.
+bool CellInit::Compile(bool& go_on) {
+  go_on = false;
+  // Nothing has run in this cell yet, so the path leads where it says.
+  if (::mkdir(begin_.build_directory.c_str(), 0700) != 0 ||
+      ::chown(begin_.build_directory.c_str(), setup_.uid, setup_.gid) != 0) {
+    channel_.SendFailure("make the build directory", errno);
+    return false;
+  }
+  if (!Start(true) || !Supervise()) return false;
+  if (killed_ || exit_.wait_status != 0) return true;
+  if (!channel_.Send(CellMessage::kCompiled, exit_.Encode())) return false;
+  const auto answer = channel_.Receive();
+  if (!answer) return false;
+  go_on = answer->type == CellMessage::kGo;
+  return go_on || answer->type == CellMessage::kKill;
+}
+
+// From the first process to the report of how it ended.
+bool CellInit::Execute() {
   sigset_t child;
   ::sigemptyset(&child);
   ::sigaddset(&child, SIGCHLD);
   ::sigprocmask(SIG_BLOCK, &child, nullptr);
   signal_fd_.reset(::signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK));
+  if (!signal_fd_) {
+    channel_.SendFailure("watch for the end of processes", errno);
+    return false;
+  }
+  bool go_on = true;
+  if (!begin_.compile.empty() && !Compile(go_on)) return false;
+  if (go_on) {
+    exit_ = {};
+    if (!Start(false)) return false;
+  }
+  CloseOutput();
+  if (go_on && !Supervise()) return false;
+  if (refused_) exit_.refused = refused_->Take();
+  return channel_.Send(CellMessage::kExited, exit_.Encode());
+}
+
+bool CellInit::Start(bool compiler) {
   int report[2];
   // A socket where a descriptor will be sent as well.
   const int made = setup_.log_refusals ? ::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, report)
                                        : ::pipe2(report, O_CLOEXEC);
-  if (!signal_fd_ || made != 0) {
+  if (made != 0) {
     channel_.SendFailure("make the report pipe", errno);
     return false;
   }
   UniqueFd report_read(report[0]), report_write(report[1]);
   ProgramStart start;
-  Prepare(start);
+  Prepare(start, compiler);
   start.spec.keep_fd = report_write.get();
   started_us_ = NowMicros();
+  main_ended_ = false;
   main_pid_ = ::fork();
   if (main_pid_ < 0) {
     channel_.SendFailure("fork", errno);
@@ -257,9 +267,6 @@ bool CellInit::Start() {
   }
   if (main_pid_ == 0) RunProgram(start);
   report_write.reset();
-  // Or the jailer would wait for the end of the output as long as init lives.
-  ::close(kInitStdoutFd);
-  ::close(kInitStderrFd);
   return ReportStart(report_read.get());
 }
 
@@ -318,6 +325,7 @@ bool CellInit::Supervise() {
     if (fds[0].revents != 0) {
       const auto message = channel_.Receive();
       if (!message || message->type != CellMessage::kKill) return false;
+      killed_ = true;
       KillEverything();
     }
     signalfd_siginfo info;
@@ -333,8 +341,7 @@ bool CellInit::Supervise() {
     if (::wait4(-1, &status, 0, &usage) < 0 && errno != EINTR) break;
     Count(usage);
   }
-  if (refused_) exit_.refused = refused_->Take();
-  return channel_.Send(CellMessage::kExited, exit_.Encode());
+  return true;
 }
 
 bool CellInit::SendFile(const HarvestedFile& file) {

@@ -5,7 +5,9 @@
 // (own cgroup view, workspace, /proc), drop what it no longer needs, say "ready" and wait; receive one
 // program and its files, writing them inside the cell's cgroup; fork the program through the lock-down; reap;
 // when the first process has ended, kill whatever else is left and reap until there is nothing (attacks 2, 3,
-// 26); only then walk the workspace and send what it finds. It never runs a second program. When the stream
+// 26); only then walk the workspace and send what it finds. A program that has to be compiled goes that way,
+// up to the walk, twice: first its compiler, which is as locked down as the program, and which nothing
+// outlives. It never runs a program of another execution. When the stream
 // ends, it exits and the kernel takes the rest of the cell with it; freeing the workspace happens there,
 // after the answer.
 //

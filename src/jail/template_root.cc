@@ -14,11 +14,13 @@
 #include <array>
 #include <cerrno>
 #include <ctime>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 
 #include "base/unique_fd.h"
 #include "jail/cell_mounts.h"
+#include "jail/plot_backend.h"
 
 namespace codeapi {
 namespace {
@@ -28,11 +30,31 @@ constexpr const char* kBuildDir = "/tmp";
 
 // Parts of /etc that programs under /usr read. None of them holds a secret or a name of this host.
 constexpr const char* kEtcEntries[] = {
-    "alternatives", "fonts",         "ld.so.cache",   "ld.so.conf", "ld.so.conf.d",
-    "magic",        "matplotlibrc",  "mime.types",    "perl",       "python3",
-    "python3.9",    "python3.10",    "python3.11",    "python3.12", "python3.13",
-    "python3.14",   "ImageMagick-6", "ImageMagick-7", "R",          "php",
+    "alternatives",
+    "fonts",
+    "ld.so.cache",
+    "ld.so.conf",
+    "ld.so.conf.d",
+    "magic",
+    "matplotlibrc",
+    "mime.types",
+    "perl",
+    "python3",
+    "python3.9",
+    "python3.10",
+    "python3.11",
+    "python3.12",
+    "python3.13",
+    "python3.14",
+    "ImageMagick-6",
+    "ImageMagick-7",
+    "R",
+    "php",
     "libreoffice",
+    "ldc2.conf",
+    "java-17-openjdk",
+    "java-21-openjdk",
+    "java-25-openjdk",
 };
 constexpr unsigned kMemoryDevices = 1;  // major number
 constexpr struct {
@@ -67,6 +89,7 @@ class Builder {
     for (const char* path : {"/etc", kSyntheticDir, "/etc/cell/empty"}) Directory(path);
     Programs();
     Etc();
+    PlotBackend();
     Devices();
     MountPoints();
     if (!error_.empty()) return Fail(ErrorCode::kSetupFailed, error_);
@@ -204,6 +227,26 @@ class Builder {
     File(dir + "/loadavg", "0.00 0.00 0.00 1/1 1\n");
     // The host's would tell two programs whether they are on the same one.
     File(dir + "/boot_id", "00000000-0000-4000-8000-000000000000\n");
+  }
+
+  // One module more in the directories for a machine's own ones, which are the root's to fill: an empty one
+  // is covered, and any other one gets a layer on top. A root that brings the module needs neither, and
+  // without it, where the kernel has no overlays, programs draw with matplotlib's own.
+  void PlotBackend() {
+    const std::string modules = std::string(kSyntheticDir) + "/python";
+    Directory(modules);
+    File(modules + "/" + kPlotBackendFile, kPlotBackend);
+    for (const std::string& directory : PythonDirectories("")) {
+      if (::access((directory + "/" + kPlotBackendFile).c_str(), F_OK) == 0) continue;
+      std::error_code ec;
+      if (std::filesystem::is_empty(directory, ec)) {
+        BindReadOnly(At(modules), "/" + directory, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
+        continue;
+      }
+      const std::string layers = "lowerdir=" + At(modules) + ":" + directory;
+      static_cast<void>(::mount("root", At("/" + directory).c_str(), "overlay",
+                                MS_RDONLY | MS_NOSUID | MS_NODEV, layers.c_str()));
+    }
   }
 
   void Devices() {

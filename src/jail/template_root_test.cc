@@ -3,6 +3,7 @@
 
 #include "jail/template_root.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sched.h>
 #include <sys/mount.h>
@@ -12,6 +13,7 @@
 #include <cstdlib>
 #include <sstream>
 
+#include "jail/plot_backend.h"
 #include "jail/testing.h"
 
 namespace codeapi {
@@ -112,6 +114,42 @@ TEST(TemplateRoot, SaysWhenTheMachineStarted) {
     }
   });
   EXPECT_LE(std::abs(std::atoll(child.output.c_str()) - boot), 2) << child.output;
+}
+
+// What matplotlib is told to draw with has to be where every Python looks.
+TEST(TemplateRoot, EveryPythonFindsThePlotBackend) {
+  const testing::TempDir dir;
+  MakeSource(dir.path());
+  const std::string lib = dir / "usr/local/lib";
+  fs::create_directories(lib + "/python3.90/dist-packages");
+  fs::create_directories(lib + "/python3.91/site-packages/numpy");
+  fs::create_directories(lib + "/python3.92/dist-packages");
+  fs::create_directories(lib + "/other");
+  testing::WriteFile(lib + "/python3.92/dist-packages/codeapi_matplotlib.py", "the root's own");
+  const auto child = testing::RunInChild([&](int out) {
+    MountsOf(dir.path(), out);
+    const std::string at = "/usr/local/lib/python3.9";
+    const std::string file = "/codeapi_matplotlib.py";
+    if (ReadFile(at + "0/dist-packages" + file) == kPlotBackend) Report(out, "covered ");
+    if (ReadFile(at + "1/site-packages" + file) == kPlotBackend) Report(out, "layered ");
+    if (fs::exists(at + "1/site-packages/numpy")) Report(out, "beside numpy ");
+    Report(out, ReadFile(at + "2/dist-packages" + file));
+    if (!HasPlotBackend()) Report(out, " not everywhere");
+    if (::open((at + "1/site-packages/x").c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0644) >= 0) {
+      Report(out, " writable");
+    }
+  });
+  EXPECT_EQ(child.output, "covered layered beside numpy the root's own");
+}
+
+TEST(TemplateRoot, WithoutPythonThereIsNoPlotBackend) {
+  const testing::TempDir dir;
+  MakeSource(dir.path());
+  EXPECT_EQ(testing::RunInChild([&](int out) {
+              MountsOf(dir.path(), out);
+              Report(out, HasPlotBackend() ? "there" : "none");
+            }).output,
+            "none");
 }
 
 TEST(TemplateRoot, WithoutProgramsThereIsNone) {

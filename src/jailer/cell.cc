@@ -15,6 +15,7 @@
 
 #include "base/text.h"
 #include "jail/cell_mounts.h"
+#include "jail/plot_backend.h"
 #include "jail/seccomp_policy.h"
 #include "runtime/runtime.h"
 
@@ -44,6 +45,24 @@ RefusedCallReport Describe(const RefusedCall& call) {
 }
 
 }  // namespace
+
+std::vector<std::string> CellEnvironment::FindLanguages() {
+  std::vector<std::string> out;
+  for (const Runtime& runtime : Runtimes()) {
+    const Command* command = FindCommand(runtime, "");
+    if (command == nullptr) continue;
+    runtimes.push_back({&runtime, command});
+    out.push_back(runtime.id);
+  }
+  if (HasPlotBackend()) plot_backend = "module://codeapi_matplotlib";
+  return out;
+}
+
+const InstalledRuntime* CellEnvironment::Find(std::string_view id) const {
+  const auto it =
+      std::ranges::find_if(runtimes, [&](const InstalledRuntime& i) { return i.runtime->id == id; });
+  return it == runtimes.end() ? nullptr : &*it;
+}
 
 Cell::Cell(EventLoop& loop, CellEvents& events, const CellEnvironment& environment, std::uint32_t slot,
            CellProcess process, std::unique_ptr<CellCgroup> cgroup, SetupTimings timings)
@@ -88,25 +107,41 @@ void Cell::Bind(std::uint32_t job, const RunRequest& request, std::vector<std::u
   files_left_ = request.files;
   credit_ = kInitialCredit;
   state_ = State::kFeeding;
-  const CgroupLimits limits{request.memory_bytes + environment_.workspace_bytes, request.processes + 1,
-                            environment_.cpu_hundredths, environment_.cpu_weight};
-  if (auto set = cgroup_->SetLimits(limits); !set) return Fail("sandbox_setup_failed", set.error().message);
-  const Runtime* runtime = FindRuntime(request.runtime);
-  if (runtime == nullptr) return Fail("sandbox_setup_failed", "unknown runtime " + request.runtime);
-  ProgramStartSpec start = MakeProgramStart(*runtime, std::string(kWorkspacePath) + "/" + request.source_name,
-                                            request.args, request.memory_bytes);
-  CellBegin begin;
-  begin.argv = std::move(start.argv);
-  begin.env = std::move(start.env);
-  begin.open_files = request.open_files;
-  begin.processes = request.processes;
-  begin.file_size = request.file_size;
-  begin.data_limit = environment_.limits_memory ? 0 : request.memory_bytes;
-  begin.memory = request.memory_bytes;
-  begin.cpus = cpus_;
-  begin.rules = environment_.rules;
+  const InstalledRuntime* installed = environment_.Find(request.runtime);
+  if (installed == nullptr) return Fail("sandbox_setup_failed", "unknown runtime " + request.runtime);
+  const CellBegin begin = MakeBegin(*installed);
+  compiles_ = !begin.compile.empty();
+  if (auto set = SetLimits(compiles_ ? request.compile_memory_bytes : request.memory_bytes); !set) {
+    return Fail("sandbox_setup_failed", set.error().message);
+  }
   Send(CellMessage::kBegin, begin.Encode());
   if (files_left_ == 0) Go();
+}
+
+Result<void> Cell::SetLimits(std::uint64_t memory_bytes) {
+  return cgroup_->SetLimits({memory_bytes + environment_.workspace_bytes, request_.processes + 1,
+                             environment_.cpu_hundredths, environment_.cpu_weight});
+}
+
+CellBegin Cell::MakeBegin(const InstalledRuntime& installed) const {
+  ProgramStartSpec start = MakeProgramStart(
+      *installed.runtime, *installed.command,
+      {std::string(kWorkspacePath) + "/" + request_.source_name, request_.entry, request_.args,
+       request_.memory_bytes, request_.compile_memory_bytes, environment_.plot_backend});
+  CellBegin begin;
+  begin.argv = std::move(start.argv);
+  begin.compile = std::move(start.compile);
+  begin.build_directory = kBuildDirectory;
+  begin.env = std::move(start.env);
+  begin.open_files = request_.open_files;
+  begin.processes = request_.processes;
+  begin.file_size = request_.file_size;
+  begin.data_limit = environment_.limits_memory ? 0 : request_.memory_bytes;
+  begin.compile_data_limit = environment_.limits_memory ? 0 : request_.compile_memory_bytes;
+  begin.memory = request_.memory_bytes;
+  begin.cpus = cpus_;
+  begin.rules = environment_.rules;
+  return begin;
 }
 
 void Cell::Feed(FrameType type, std::string_view payload) {
@@ -137,29 +172,39 @@ void Cell::Feed(FrameType type, std::string_view payload) {
 }
 
 void Cell::Go() {
-  state_ = State::kRunning;
-  cpu_baseline_us_ = cgroup_->Usage().cpu_us;
+  state_ = compiles_ ? State::kCompiling : State::kRunning;
   stdout_open_ = stderr_open_ = true;
-  wall_timer_ = loop_.At(Clock::now() + std::chrono::milliseconds(request_.wall_ms),
-                         [this] { EndProgram(RunEnd::kWallLimit); });
-  cpu_timer_ = loop_.At(Clock::now() + std::chrono::milliseconds(request_.cpu_ms) / environment_.cpus,
-                        [this] { OnCpuTimer(); });
+  if (compiles_) {
+    StartClocks(request_.compile_wall_ms, request_.compile_cpu_ms);
+  } else {
+    StartClocks(request_.wall_ms, request_.cpu_ms);
+  }
   UpdateReading();
   Send(CellMessage::kGo, {});
+}
+
+void Cell::StartClocks(std::uint64_t wall_ms, std::uint64_t cpu_ms) {
+  for (auto* timer : {&wall_timer_, &cpu_timer_}) loop_.Cancel(std::exchange(*timer, 0));
+  wall_limit_ms_ = wall_ms;
+  cpu_limit_us_ = cpu_ms * 1000;
+  cpu_baseline_us_ = cgroup_->Usage().cpu_us;
+  wall_timer_ =
+      loop_.At(Clock::now() + std::chrono::milliseconds(wall_ms), [this] { EndProgram(RunEnd::kWallLimit); });
+  cpu_timer_ = loop_.At(Clock::now() + std::chrono::milliseconds(cpu_ms) / environment_.cpus,
+                        [this] { OnCpuTimer(); });
 }
 
 // The whole tree can burn no faster than all CPUs at once, so the limit cannot be reached before `remaining /
 // cpus`.
 void Cell::OnCpuTimer() {
   const std::uint64_t used = cgroup_->Usage().cpu_us - cpu_baseline_us_;
-  const std::uint64_t limit = request_.cpu_ms * 1000;
-  if (used >= limit) return EndProgram(RunEnd::kCpuLimit);
-  const std::uint64_t wait = std::max((limit - used) / environment_.cpus, kMinCpuCheckUs);
+  if (used >= cpu_limit_us_) return EndProgram(RunEnd::kCpuLimit);
+  const std::uint64_t wait = std::max((cpu_limit_us_ - used) / environment_.cpus, kMinCpuCheckUs);
   cpu_timer_ = loop_.At(Clock::now() + std::chrono::microseconds(wait), [this] { OnCpuTimer(); });
 }
 
 void Cell::EndProgram(RunEnd why) {
-  if (state_ != State::kRunning || limit_) return;
+  if (!Executes() || limit_) return;
   limit_ = why;
   Send(CellMessage::kKill, {});
   deadline_ = loop_.At(Clock::now() + kEndDeadline, [this] { BrokenInit("the program could not be ended"); });
@@ -170,7 +215,7 @@ void Cell::OnOom() {
   // The event is raised when the group runs out, also if reclaim then helps: only a kill counts.
   if (cgroup_->Usage().oom_kills > 0) {
     EndProgram(RunEnd::kMemoryLimit);
-  } else if (state_ == State::kRunning && !limit_) {
+  } else if (Executes() && !limit_) {
     // The kill comes right behind the event; look again shortly.
     loop_.Cancel(remove_timer_);
     remove_timer_ = loop_.At(Clock::now() + kRemoveRetry, [this] {
@@ -204,7 +249,9 @@ Verdict Cell::MakeVerdict() const {
   if (usage.oom_kills > 0) out.end = RunEnd::kMemoryLimit;
   if (limit_) out.end = *limit_;
   // Init's clock starts a little after the timer's, and no program that was ended for its time took less.
-  if (out.end == RunEnd::kWallLimit) out.wall_us = std::max(out.wall_us, request_.wall_ms * 1000);
+  if (out.end == RunEnd::kWallLimit) out.wall_us = std::max(out.wall_us, wall_limit_ms_ * 1000);
+  out.compiling = compiles_ && (exit_ || limit_);
+  out.compile_us = out.compiling ? out.wall_us : compile_us_;
   out.stderr_truncated = stderr_truncated_;
   if (summary_) out.harvest = *summary_;
   for (std::size_t i = 0; i < kSetupSteps; ++i) {

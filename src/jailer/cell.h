@@ -4,14 +4,17 @@
 //
 //   kSettingUp  init finishes its namespaces       -> "ready"            -> kIdle
 //   kIdle       waits in the pool                  -> Bind()             -> kFeeding
-//   kFeeding    takes the files of its one job     -> the last file      -> kRunning
+//   kFeeding    takes the files of its one job     -> the last file      -> kCompiling, or kRunning
+//   kCompiling  the compiler runs                  -> "compiled"         -> kRunning
+//                                                  -> "exited"           -> kHarvesting: it failed
 //   kRunning    the program runs                   -> "exited"           -> kHarvesting
 //   kHarvesting init sends outputs                 -> "summary", and both output pipes at their end -> kDying
 //   kDying      init is killed, the kernel frees everything -> reaped, cgroup removed -> gone
 //
-// Cancel, a broken init or a protocol error lead straight to kDying. Limits end the program, not the cell:
-// init kills everything, reports and harvests as after any other end. Nothing here blocks, and nothing here
-// believes init: all it sends is bounded and checked before it is passed on.
+// Compiling has limits of its own; the program then starts with its own limits, clock and CPU time, of which
+// nothing is used yet. Cancel, a broken init or a protocol error lead straight to kDying. Limits end the
+// program, not the cell: init kills everything, reports and harvests as after any other end. Nothing here
+// blocks, and nothing here believes init: all it sends is bounded and checked before it is passed on.
 #pragma once
 
 #include <chrono>
@@ -20,6 +23,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "jail/cell_messages.h"
 #include "jail/cell_process.h"
@@ -28,6 +32,7 @@
 #include "jailer/event_loop.h"
 #include "jailer/messages.h"
 #include "jailer/protocol.h"
+#include "runtime/runtime.h"
 
 namespace codeapi {
 
@@ -48,6 +53,12 @@ class CellEvents {
   virtual void CellGone(Cell& cell) = 0;
 };
 
+/// A language that the root has the programs of. Both live as long as the process.
+struct InstalledRuntime {
+  const Runtime* runtime = nullptr;
+  const Command* command = nullptr;
+};
+
 /// Facts about the host that all cells share.
 struct CellEnvironment {
   std::uint32_t cpus = 1;
@@ -56,11 +67,19 @@ struct CellEnvironment {
   bool limits_memory = false;
   std::uint64_t workspace_bytes = 0;
   HarvestRules rules;
+  std::vector<InstalledRuntime> runtimes;
+  std::string plot_backend = "Agg";  ///< MPLBACKEND
+
+  /// Fills in the languages and the backend from the root that this process lives in. Returns the ids.
+  std::vector<std::string> FindLanguages();
+
+  /// nullptr: the root has no such language.
+  const InstalledRuntime* Find(std::string_view id) const;
 };
 
 class Cell {
  public:
-  enum class State { kSettingUp, kIdle, kFeeding, kRunning, kHarvesting, kDying };
+  enum class State { kSettingUp, kIdle, kFeeding, kCompiling, kRunning, kHarvesting, kDying };
 
   Cell(EventLoop& loop, CellEvents& events, const CellEnvironment& environment, std::uint32_t slot,
        CellProcess process, std::unique_ptr<CellCgroup> cgroup, SetupTimings timings);
@@ -104,12 +123,19 @@ class Cell {
   void OnControl(std::uint32_t events);
   bool ReadControl();  // false when there was nothing
   void OnMessage(CellMessage type, std::string_view payload);
+  void OnFailed(std::string_view payload);
+  void OnCompiled(std::string_view payload);
+  void OnHarvest(CellMessage type, std::string_view payload);
   void OnOutput(bool is_stderr);
   void OnOutputBytes(bool is_stderr, std::string_view bytes);
   void OnOom();
   void OnInitEnded();
   void OnCpuTimer();
+  CellBegin MakeBegin(const InstalledRuntime& installed) const;
+  Result<void> SetLimits(std::uint64_t memory_bytes);
   void Go();
+  void StartClocks(std::uint64_t wall_ms, std::uint64_t cpu_ms);
+  bool Executes() const { return state_ == State::kCompiling || state_ == State::kRunning; }
   void EndProgram(RunEnd why);
   void UpdateReading();
   void ExpectProgress();
@@ -151,6 +177,9 @@ class Cell {
   std::int64_t credit_ = 0;
   std::uint64_t stdout_bytes_ = 0, stderr_bytes_ = 0;
   bool stdout_open_ = false, stderr_open_ = false, stderr_truncated_ = false;
+  bool compiles_ = false;  // the job needs a compiler first; false again once that has succeeded
+  std::uint64_t compile_us_ = 0;
+  std::uint64_t wall_limit_ms_ = 0, cpu_limit_us_ = 0;  // of what runs now
   std::uint64_t cpu_baseline_us_ = 0;
   std::optional<RunEnd> limit_;
   std::optional<CellExit> exit_;

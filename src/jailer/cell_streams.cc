@@ -123,17 +123,7 @@ bool Cell::ReadControl() {
 }
 
 void Cell::OnMessage(CellMessage type, std::string_view payload) {
-  if (type == CellMessage::kFailed) {
-    const auto failure = CellFailure::Decode(payload);
-    if (!failure) return BrokenInit("bad failure message");
-    // It goes into a frame to the worker: short, and text.
-    const std::string why =
-        ToUtf8Lossy(failure->step.substr(0, kMaxFailureText)) + ": " + std::strerror(failure->error);
-    if (!job_open_) return BrokenInit(why);
-    if (!failure->input) return Fail("sandbox_setup_failed", why);
-    const bool full = failure->error == ENOSPC || failure->error == EDQUOT || failure->error == EFBIG;
-    return Fail(full ? "input_too_large" : "input_invalid", why);
-  }
+  if (type == CellMessage::kFailed) return OnFailed(payload);
   if (type == CellMessage::kReady && state_ == State::kSettingUp) {
     WireReader in(payload);
     for (std::size_t i = 0; i < kSetupSteps; ++i) timings_[i] += in.U32();
@@ -142,7 +132,8 @@ void Cell::OnMessage(CellMessage type, std::string_view payload) {
     state_ = State::kIdle;
     return events_.CellReady(*this);
   }
-  if (type == CellMessage::kExited && state_ == State::kRunning) {
+  if (type == CellMessage::kCompiled && state_ == State::kCompiling) return OnCompiled(payload);
+  if (type == CellMessage::kExited && Executes()) {
     exit_ = CellExit::Decode(payload);
     if (!exit_) return BrokenInit("bad exit message");
     loop_.Cancel(std::exchange(wall_timer_, 0));
@@ -150,6 +141,36 @@ void Cell::OnMessage(CellMessage type, std::string_view payload) {
     state_ = State::kHarvesting;
     return ExpectProgress();
   }
+  OnHarvest(type, payload);
+}
+
+void Cell::OnFailed(std::string_view payload) {
+  const auto failure = CellFailure::Decode(payload);
+  if (!failure) return BrokenInit("bad failure message");
+  // It goes into a frame to the worker: short, and text.
+  const std::string why =
+      ToUtf8Lossy(failure->step.substr(0, kMaxFailureText)) + ": " + std::strerror(failure->error);
+  if (!job_open_) return BrokenInit(why);
+  if (!failure->input) return Fail("sandbox_setup_failed", why);
+  const bool full = failure->error == ENOSPC || failure->error == EDQUOT || failure->error == EFBIG;
+  return Fail(full ? "input_too_large" : "input_invalid", why);
+}
+
+// A compiler that survives a child that was killed for its memory may still say that all is well.
+void Cell::OnCompiled(std::string_view payload) {
+  const auto compiled = CellExit::Decode(payload);
+  if (!compiled) return BrokenInit("bad compiled message");
+  if (cgroup_->Usage().oom_kills > 0) EndProgram(RunEnd::kMemoryLimit);
+  if (limit_) return;  // init has been told, or is just being told, to end it
+  if (auto set = SetLimits(request_.memory_bytes); !set) {
+    return Fail("sandbox_setup_failed", set.error().message);
+  }
+  compiles_ = false;
+  compile_us_ = compiled->wall_us;
+  Go();
+}
+
+void Cell::OnHarvest(CellMessage type, std::string_view payload) {
   if (state_ != State::kHarvesting || summary_) return BrokenInit("message out of order");
   ExpectProgress();
   switch (type) {

@@ -122,6 +122,37 @@ TEST_F(CellTest, AFileThatIsNotWholeSaysSo) {
 
 using B = InitBehaviour;
 
+// What a run in C ends with, which is a compiler and a program.
+Verdict EndOfC(const std::optional<Frame>& end) {
+  EXPECT_TRUE(end);
+  if (!end) return {};
+  EXPECT_EQ(end->type, FrameType::kVerdict) << end->payload;
+  const auto verdict = Verdict::Decode(end->payload);
+  EXPECT_TRUE(verdict);
+  return verdict ? *verdict : Verdict{};
+}
+
+TEST_F(CellTest, ACompiledProgramIsToldToGoTwice) {
+  StartReady(B::kCompiles);
+  SendRun(5, 1, "c");
+  const Verdict verdict = EndOfC(ReceiveEnd(5));
+  EXPECT_FALSE(verdict.compiling);
+  EXPECT_EQ(verdict.code, 3);
+  EXPECT_EQ(verdict.wall_us, 1000u) << "the program's own";
+  EXPECT_EQ(verdict.compile_us, 7000u);
+  EXPECT_EQ(Finish(), 0);
+}
+
+TEST_F(CellTest, ACompilerThatFailsIsTheEnd) {
+  StartReady(B::kWellBehaved);
+  SendRun(5, 1, "c");
+  const Verdict verdict = EndOfC(ReceiveEnd(5));
+  EXPECT_TRUE(verdict.compiling);
+  EXPECT_EQ(verdict.code, 3);
+  EXPECT_EQ(verdict.compile_us, 1000u);
+  EXPECT_EQ(Finish(), 0);
+}
+
 struct Hostile {
   InitBehaviour behaviour;
   const char* code;
@@ -134,7 +165,9 @@ TEST_P(HostileInitTest, EndsItsOwnJobAndNothingElse) {
   StartReady(GetParam().behaviour);
   // Twice: the second cell takes the place of the first, which must have been given up.
   for (const std::uint32_t job : {5u, 6u}) {
-    SendRun(job, GetParam().behaviour == B::kExitsTooEarly ? 2 : 1);
+    const bool compiled =
+        GetParam().behaviour == B::kCompilesTwice || GetParam().behaviour == B::kBadCompiled;
+    SendRun(job, GetParam().behaviour == B::kExitsTooEarly ? 2 : 1, compiled ? "c" : "bash");
     const auto end = ReceiveEnd(job);
     ASSERT_TRUE(end) << "the jailer is gone";
     ASSERT_EQ(end->type, FrameType::kError) << end->payload;
@@ -162,6 +195,9 @@ INSTANTIATE_TEST_SUITE_P(
                       Hostile{B::kReadyTwice, kBroken, "out of order"},
                       Hostile{B::kBadExit, kBroken, "bad exit message"},
                       Hostile{B::kHarvestsBeforeTheExit, kBroken, "out of order"},
+                      Hostile{B::kCompilesUnasked, kBroken, "out of order"},
+                      Hostile{B::kCompilesTwice, kBroken, "out of order"},
+                      Hostile{B::kBadCompiled, kBroken, "bad compiled message"},
                       Hostile{B::kEvilName, kBroken, "bad output announcement"},
                       Hostile{B::kOutputTooLarge, kBroken, "bad output announcement"},
                       Hostile{B::kTooManyOutputs, kBroken, "bad output announcement"},

@@ -25,6 +25,7 @@ class FakeInit {
 
   void BeforeReady();
   void BeforeGo();
+  void Compile();
   void Program();
   void Harvest();
 
@@ -61,6 +62,7 @@ void FakeInit::Run() {
   while (auto message = channel_.Receive()) {
     if (message->type == CellMessage::kGo) break;
   }
+  Compile();
   Program();
   Harvest();
   channel_.Send(CellMessage::kSummary, summary_.Encode());
@@ -106,6 +108,30 @@ void FakeInit::BeforeGo() {
     case Behaviour::kUnknownMessage:
       channel_.Receive();
       channel_.Send(static_cast<CellMessage>(200), "x");
+      Listen();
+    default:
+      return;
+  }
+}
+
+void FakeInit::Compile() {
+  const std::string compiled = CellExit{0, 7000, 6000, 4096}.Encode();
+  switch (behaviour_) {
+    case Behaviour::kCompiles: {
+      channel_.Send(CellMessage::kCompiled, compiled);
+      const auto answer = channel_.Receive();
+      if (!answer || answer->type != CellMessage::kGo) Listen();
+      return;
+    }
+    case Behaviour::kCompilesTwice:
+      channel_.Send(CellMessage::kCompiled, compiled);
+      channel_.Receive();
+      [[fallthrough]];
+    case Behaviour::kCompilesUnasked:
+      channel_.Send(CellMessage::kCompiled, compiled);
+      Listen();
+    case Behaviour::kBadCompiled:
+      channel_.Send(CellMessage::kCompiled, "abc");
       Listen();
     default:
       return;

@@ -24,7 +24,9 @@
 #include <vector>
 
 #include "base/fuzzing.h"
+#include "jailer/cell.h"
 #include "jailer/host.h"
+#include "runtime/runtime.h"
 
 namespace codeapi {
 
@@ -132,8 +134,12 @@ class FuzzedHost final : public JailerHost, private CgroupTree {
     JailerInfo info;
     info.cgroup = version();
     info.limits_memory = true;
-    info.runtimes = {"bash"};
     return info;
+  }
+  std::vector<std::string> FindLanguages(CellEnvironment& environment) const override {
+    const Runtime* bash = FindRuntime("bash");
+    environment.runtimes = {{bash, &bash->commands.front()}};
+    return {bash->id};
   }
   const std::vector<std::uint32_t>& cpus() const override { return cpus_; }
   std::uint32_t cpus_per_program() const override { return 1; }

@@ -8,7 +8,7 @@
 
 #include "jail/cpus.h"
 #include "jail/template_root.h"
-#include "runtime/runtime.h"
+#include "jailer/cell.h"
 
 namespace codeapi {
 
@@ -78,10 +78,11 @@ JailerInfo LinuxHost::Prepare(const JailerSettings& settings) {
   const TemplateOptions root{settings.root, settings.uid_base, settings.max_cells, cpus_per_program_,
                              info.rootless};
   if (auto entered = EnterTemplateRoot(root); !entered) return failed(entered.error());
-  for (const Runtime& runtime : Runtimes()) {
-    if (::access(runtime.run.front().c_str(), X_OK) == 0) info.runtimes.push_back(runtime.id);
-  }
   return info;
+}
+
+std::vector<std::string> LinuxHost::FindLanguages(CellEnvironment& environment) const {
+  return environment.FindLanguages();
 }
 
 Result<CellProcess> LinuxHost::StartInit(const CellCgroup& cgroup) {

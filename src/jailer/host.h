@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "base/result.h"
@@ -17,6 +18,8 @@
 
 namespace codeapi {
 
+struct CellEnvironment;
+
 /// The machine as the jailer sees it. An interface so that the jailer's fuzz target can lead it through any
 /// order of events without privileges (fuzzed_host.h). Not thread-safe.
 class JailerHost {
@@ -26,6 +29,9 @@ class JailerHost {
   /// Prepares this process for making cells, once and for good, and tells what was found. When
   /// JailerInfo::error is not empty nothing else may be called.
   virtual JailerInfo Prepare(const JailerSettings& settings) = 0;
+
+  /// Tells `environment` which languages the root has, and returns their ids. After Prepare().
+  virtual std::vector<std::string> FindLanguages(CellEnvironment& environment) const = 0;
 
   /// The kernel's numbers of the CPUs that programs may use, and how many each of them gets.
   virtual const std::vector<std::uint32_t>& cpus() const = 0;
@@ -47,6 +53,7 @@ class LinuxHost final : public JailerHost {
   explicit LinuxHost(UniqueFd init) : init_(std::move(init)) {}
 
   JailerInfo Prepare(const JailerSettings& settings) override;
+  std::vector<std::string> FindLanguages(CellEnvironment& environment) const override;
   const std::vector<std::uint32_t>& cpus() const override { return cpus_; }
   std::uint32_t cpus_per_program() const override { return cpus_per_program_; }
   CgroupTree& cgroups() override { return *cgroups_; }

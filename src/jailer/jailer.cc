@@ -11,6 +11,8 @@
 #include <cerrno>
 #include <utility>
 
+#include "runtime/source.h"
+
 namespace codeapi {
 namespace {
 
@@ -69,7 +71,7 @@ JailerInfo Jailer::Greet(const Frame& hello) {
   }
   if (!info.error.empty()) return info;
   settings_ = *settings;
-  runtimes_ = info.runtimes;
+  info.runtimes = host_.FindLanguages(environment_);
   environment_.cpus = host_.cpus_per_program();
   environment_.cpu_hundredths = settings_.cpu_hundredths;
   environment_.cpu_weight = settings_.cpu_weight;
@@ -144,9 +146,10 @@ void Jailer::OnRun(const Frame& frame) {
   if (bound_.contains(frame.job) || waiting_.contains(frame.job)) return;
   auto request = RunRequest::Decode(frame.payload);
   if (!request) return FailRun(frame.job, "input_invalid", request.error().message);
-  if (std::ranges::find(runtimes_, request->runtime) == runtimes_.end()) {
+  if (environment_.Find(request->runtime) == nullptr) {
     return FailRun(frame.job, "sandbox_setup_failed", "runtime not installed: " + request->runtime);
   }
+  if (!IsEntryName(request->entry)) return FailRun(frame.job, "input_invalid", "no name of an entry point");
   if (request->files > kMaxFilesPerRun) return FailRun(frame.job, "input_invalid", "too many files");
   if (waiting_.size() >= kMaxWaitingRuns)
     return FailRun(frame.job, "sandbox_setup_failed", "too many runs at once");

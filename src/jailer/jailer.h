@@ -78,7 +78,6 @@ class Jailer final : private CellEvents {
   JailerSettings settings_;
   CellEnvironment environment_;
   std::optional<CpuAllotment> cpus_;  // once prepared
-  std::vector<std::string> runtimes_;
 
   std::vector<std::unique_ptr<Cell>> cells_;  // by slot; null is free
   std::unordered_map<std::uint32_t, Cell*> bound_;

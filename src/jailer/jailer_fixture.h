@@ -46,6 +46,10 @@ enum class InitBehaviour : std::uint64_t {
   kSummaryThatIsNoText,
   kSummaryOfMoreThanThereWas,
   kQuitsInTheHarvest,
+  kCompiles,         ///< in a run that has a compiler: says so, waits for the second go, and runs its program
+  kCompilesTwice,    ///< says so again instead
+  kCompilesUnasked,  ///< in a run that has none
+  kBadCompiled,
 };
 
 class JailerTest : public ::testing::Test {
@@ -104,8 +108,9 @@ class JailerTest : public ::testing::Test {
   }
 
   /// A run of one file; of more, it is never complete and its program never told to go.
-  void SendRun(std::uint32_t job, std::uint32_t files = 1) {
+  void SendRun(std::uint32_t job, std::uint32_t files = 1, const std::string& runtime = "bash") {
     RunRequest run = SomeRun();
+    run.runtime = runtime;
     run.files = files;
     Send(FrameType::kRun, job, run.Encode());
     Send(FrameType::kFileBegin, job, RunFile{CellFileKind::kSource, "script.sh", 0, false}.Encode());

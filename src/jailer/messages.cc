@@ -169,11 +169,15 @@ Result<JailerInfo> JailerInfo::Decode(std::string_view text) {
 std::string RunRequest::Encode() const {
   return json::serialize(json::object{{"runtime", runtime},
                                       {"source_name", source_name},
+                                      {"entry", entry},
                                       {"args", Array(args)},
                                       {"files", files},
                                       {"wall_ms", wall_ms},
                                       {"cpu_ms", cpu_ms},
                                       {"memory_bytes", memory_bytes},
+                                      {"compile_wall_ms", compile_wall_ms},
+                                      {"compile_cpu_ms", compile_cpu_ms},
+                                      {"compile_memory_bytes", compile_memory_bytes},
                                       {"processes", processes},
                                       {"open_files", open_files},
                                       {"file_size", file_size},
@@ -185,11 +189,15 @@ Result<RunRequest> RunRequest::Decode(std::string_view text) {
   RunRequest out;
   out.runtime = in.String("runtime");
   out.source_name = in.String("source_name");
+  out.entry = in.String("entry");
   out.args = in.Strings("args");
   out.files = in.Number<std::uint32_t>("files");
   out.wall_ms = in.AtMost<std::uint64_t>("wall_ms", kMostMillis);
   out.cpu_ms = in.AtMost<std::uint64_t>("cpu_ms", kMostMillis);
   out.memory_bytes = in.AtMost<std::uint64_t>("memory_bytes", kMostBytes);
+  out.compile_wall_ms = in.AtMost<std::uint64_t>("compile_wall_ms", kMostMillis);
+  out.compile_cpu_ms = in.AtMost<std::uint64_t>("compile_cpu_ms", kMostMillis);
+  out.compile_memory_bytes = in.AtMost<std::uint64_t>("compile_memory_bytes", kMostBytes);
   out.processes = in.AtMost<std::uint32_t>("processes", kMostProcesses);
   out.open_files = in.Number<std::uint32_t>("open_files");
   out.file_size = in.Number<std::uint64_t>("file_size");
@@ -288,10 +296,12 @@ std::string Verdict::Encode() const {
   json::object setup;
   for (const auto& [step, us] : setup_us) setup[step] = us;
   return json::serialize(json::object{{"end", RunEndName(end)},
+                                      {"compiling", compiling},
                                       {"code", code},
                                       {"signal", signal},
                                       {"wall_us", wall_us},
                                       {"cpu_us", cpu_us},
+                                      {"compile_us", compile_us},
                                       {"memory_peak", memory_peak},
                                       {"stderr_truncated", stderr_truncated},
                                       {"unchanged", Array(harvest.unchanged)},
@@ -315,10 +325,12 @@ Result<Verdict> Verdict::Decode(std::string_view text) {
     }
   }
   if (!known) in.Bad("end");
+  out.compiling = in.Bool("compiling");
   out.code = in.Number<int>("code");
   out.signal = in.Number<int>("signal");
   out.wall_us = in.Number<std::uint64_t>("wall_us");
   out.cpu_us = in.Number<std::uint64_t>("cpu_us");
+  out.compile_us = in.Number<std::uint64_t>("compile_us");
   out.memory_peak = in.Number<std::uint64_t>("memory_peak");
   out.stderr_truncated = in.Bool("stderr_truncated");
   out.harvest.unchanged = in.Numbers<std::uint32_t>("unchanged");

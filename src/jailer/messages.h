@@ -49,11 +49,15 @@ struct JailerInfo {
 struct RunRequest {
   std::string runtime;      ///< id of runtime/runtime.h
   std::string source_name;  ///< relative to the workspace
+  std::string entry;        ///< SourceNames::entry of runtime/source.h
   std::vector<std::string> args;
   std::uint32_t files = 0;  ///< how many files follow, the source included
   std::uint64_t wall_ms = 30'000;
   std::uint64_t cpu_ms = 60'000;              ///< over all processes
   std::uint64_t memory_bytes = 512ull << 20;  ///< without the workspace
+  std::uint64_t compile_wall_ms = 30'000;     ///< these three while a program is compiled
+  std::uint64_t compile_cpu_ms = 60'000;
+  std::uint64_t compile_memory_bytes = 1ull << 30;
   std::uint32_t processes = 128;
   std::uint32_t open_files = 2048;
   std::uint64_t file_size = 100ull << 20;
@@ -100,10 +104,12 @@ struct RefusedCallReport {
 
 struct Verdict {
   RunEnd end = RunEnd::kExit;
-  int code = 0;    ///< exit code when end is kExit
-  int signal = 0;  ///< signal number when end is kSignal
+  bool compiling = false;  ///< it was the compiler that ended so; the program never ran
+  int code = 0;            ///< exit code when end is kExit
+  int signal = 0;          ///< signal number when end is kSignal
   std::uint64_t wall_us = 0;
   std::uint64_t cpu_us = 0;
+  std::uint64_t compile_us = 0;   ///< wall time of the compiler, of a program that was compiled
   std::uint64_t memory_peak = 0;  ///< bytes, workspace included; without cgroups, of the largest process
   bool stderr_truncated = false;
   HarvestSummary harvest;

@@ -38,8 +38,23 @@ JailerInfo SomeInfo() {
 }
 
 RunRequest SomeRun() {
-  return {"py",       "main.py", {"a b", "", "$(x)", "\"", "\n"}, 17, 1'000, 2'000, 1ull << 35, 100, 1'024,
-          1ull << 36, 1ull << 20};
+  RunRequest out;
+  out.runtime = "py";
+  out.source_name = "main.py";
+  out.entry = "shop.Till";
+  out.args = {"a b", "", "$(x)", "\"", "\n"};
+  out.files = 17;
+  out.wall_ms = 1'000;
+  out.cpu_ms = 2'000;
+  out.memory_bytes = 1ull << 35;
+  out.compile_wall_ms = 3'000;
+  out.compile_cpu_ms = 4'000;
+  out.compile_memory_bytes = 1ull << 34;
+  out.processes = 100;
+  out.open_files = 1'024;
+  out.file_size = 1ull << 36;
+  out.output_bytes = 1ull << 20;
+  return out;
 }
 
 RunFile SomeFile() {
@@ -53,6 +68,8 @@ RunOutput SomeOutput() {
 Verdict SomeVerdict() {
   Verdict out;
   out.end = RunEnd::kMemoryLimit;
+  out.compiling = true;
+  out.compile_us = 1ull << 49;
   out.code = -1;
   out.signal = 9;
   out.wall_us = 1ull << 50;
@@ -235,6 +252,10 @@ TEST(RunRequest, KeepsEveryMember) {
   ASSERT_TRUE(out);
   EXPECT_EQ(out->runtime, made.runtime);
   EXPECT_EQ(out->source_name, made.source_name);
+  EXPECT_EQ(out->entry, "shop.Till");
+  EXPECT_EQ(out->compile_wall_ms, made.compile_wall_ms);
+  EXPECT_EQ(out->compile_cpu_ms, made.compile_cpu_ms);
+  EXPECT_EQ(out->compile_memory_bytes, made.compile_memory_bytes);
   EXPECT_EQ(out->args, made.args);
   EXPECT_EQ(out->files, made.files);
   EXPECT_EQ(out->wall_ms, made.wall_ms);
@@ -258,6 +279,10 @@ TEST(RunRequest, LimitsBeyondAllReasonAreRefused) {
   EXPECT_THAT(refused([](RunRequest& r) { r.wall_ms = kMost; }), HasSubstr("wall_ms"));
   EXPECT_THAT(refused([](RunRequest& r) { r.cpu_ms = kMost / 1000; }), HasSubstr("cpu_ms"));
   EXPECT_THAT(refused([](RunRequest& r) { r.memory_bytes = kMost; }), HasSubstr("memory_bytes"));
+  EXPECT_THAT(refused([](RunRequest& r) { r.compile_wall_ms = kMost; }), HasSubstr("compile_wall_ms"));
+  EXPECT_THAT(refused([](RunRequest& r) { r.compile_cpu_ms = kMost; }), HasSubstr("compile_cpu_ms"));
+  EXPECT_THAT(refused([](RunRequest& r) { r.compile_memory_bytes = kMost; }),
+              HasSubstr("compile_memory_bytes"));
   EXPECT_THAT(refused([](RunRequest& r) { r.processes = 0xffffffff; }), HasSubstr("processes"));
   EXPECT_EQ(refused([](RunRequest& r) { r.output_bytes = r.file_size = kMost; }), "accepted");
 }
@@ -293,6 +318,8 @@ TEST(Verdict, KeepsEveryMember) {
   const auto out = Verdict::Decode(made.Encode());
   ASSERT_TRUE(out);
   EXPECT_EQ(out->end, made.end);
+  EXPECT_TRUE(out->compiling);
+  EXPECT_EQ(out->compile_us, made.compile_us);
   EXPECT_EQ(out->code, -1);
   EXPECT_EQ(out->signal, 9);
   EXPECT_EQ(out->wall_us, made.wall_us);

@@ -1,5 +1,8 @@
 #include "runtime/runtime.h"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <map>
 
@@ -18,7 +21,6 @@ const std::map<std::string, std::string>& CommonEnvironment() {
       {"LANG", "C.UTF-8"},
       {"LOGNAME", "sandbox"},
       {"MKL_NUM_THREADS", "1"},
-      {"MPLBACKEND", "Agg"},
       {"MPLCONFIGDIR", "/tmp/matplotlib"},
       {"OPENBLAS_NUM_THREADS", "1"},
       {"PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
@@ -30,43 +32,49 @@ const std::map<std::string, std::string>& CommonEnvironment() {
   return environment;
 }
 
-std::string Expand(std::string text, const std::string& source_path, std::uint64_t memory_limit) {
-  const std::pair<std::string_view, std::string> values[] = {
-      {"{source}", source_path},
-      // V8's heap is not all that Node uses; the rest of the limit is for everything else.
-      {"{heap_mib}", std::to_string(std::max<std::uint64_t>(memory_limit / 4 * 3 >> 20, 16))},
-  };
-  for (const auto& [name, value] : values) {
-    const std::size_t at = text.find(name);
-    if (at != std::string::npos) text.replace(at, name.size(), value);
+class Expansion {
+ public:
+  Expansion(const ProgramSpec& program, std::uint64_t memory_limit) {
+    // A runtime's heap is not all that it uses; the rest of the limit is for everything else.
+    const std::uint64_t heap = std::max<std::uint64_t>(memory_limit / 4 * 3, 16u << 20);
+    values_ = {{"{source}", program.source_path},
+               {"{program}", std::string(kBuildDirectory) + "/main"},
+               {"{build}", kBuildDirectory},
+               {"{entry}", program.entry},
+               {"{heap_mib}", std::to_string(heap >> 20)},
+               {"{heap_bytes}", std::to_string(heap)}};
   }
-  return text;
+
+  /// Each name once, and nothing in what took its place.
+  std::string Of(const std::string& text) const {
+    std::string out;
+    for (std::size_t at = 0; at < text.size();) {
+      const auto found = std::ranges::find_if(
+          values_, [&](const auto& value) { return text.compare(at, value.first.size(), value.first) == 0; });
+      out += found == values_.end() ? text.substr(at, 1) : found->second;
+      at += found == values_.end() ? 1 : found->first.size();
+    }
+    return out;
+  }
+  std::vector<std::string> Of(const std::vector<std::string>& list) const {
+    std::vector<std::string> out;
+    for (const std::string& text : list) out.push_back(Of(text));
+    return out;
+  }
+
+ private:
+  std::vector<std::pair<std::string, std::string>> values_;
+};
+
+// Whether `root` has it. In a tree that is not ours, links with absolute targets lead astray: that they are
+// there has to do.
+bool Exists(const std::string& root, const std::string& path, int mode) {
+  if (root.empty()) return ::access(path.c_str(), mode) == 0;
+  struct stat st{};
+  return ::lstat((root + path).c_str(), &st) == 0;
 }
 
 }  // namespace
-
-const std::vector<Runtime>& Runtimes() {
-  static const std::vector<Runtime> runtimes = {
-      {"py", "python", {"py", "python"}, "main", ".py", {"/usr/bin/python3", "-s", "{source}"}, {}},
-      {"bash", "bash", {"bash", "sh"}, "script", ".sh", {"/bin/bash", "{source}"}, {}},
-      // js is Bun's in the reference; until there is a root with Bun in it, both run on Node.
-      {"js",
-       "javascript",
-       {"js", "javascript", "bun", "bun-js"},
-       "index",
-       ".js",
-       {"/usr/bin/node", "--max-old-space-size={heap_mib}", "{source}"},
-       {}},
-      {"node",
-       "node",
-       {"node", "nodejs", "node-js", "node-javascript"},
-       "index",
-       ".js",
-       {"/usr/bin/node", "--max-old-space-size={heap_mib}", "{source}"},
-       {}},
-  };
-  return runtimes;
-}
 
 const Runtime* FindRuntime(std::string_view name) {
   const std::string wanted = AsciiLower(name);
@@ -79,18 +87,34 @@ const Runtime* FindRuntime(std::string_view name) {
 const Runtime* FindRuntimeByExtension(std::string_view extension) {
   const std::string wanted = AsciiLower(extension);
   const auto it = std::ranges::find(Runtimes(), wanted, &Runtime::source_extension);
-  return it == Runtimes().end() ? nullptr : &*it;
+  if (it != Runtimes().end()) return &*it;
+  // The other extensions of a language are among its names: .cc, .f95, .bash.
+  return wanted.starts_with('.') ? FindRuntime(wanted.substr(1)) : nullptr;
 }
 
-ProgramStartSpec MakeProgramStart(const Runtime& runtime, const std::string& source_path,
-                                  const std::vector<std::string>& args, std::uint64_t memory_limit) {
+const Command* FindCommand(const Runtime& runtime, const std::string& root) {
+  const auto usable = [&](const Command& command) {
+    for (const auto* argv : {&command.compile, &command.run}) {
+      if (!argv->empty() && argv->front().starts_with('/') && !Exists(root, argv->front(), X_OK))
+        return false;
+    }
+    return command.directory.empty() || Exists(root, command.directory, F_OK);
+  };
+  const auto it = std::ranges::find_if(runtime.commands, usable);
+  return it == runtime.commands.end() ? nullptr : &*it;
+}
+
+ProgramStartSpec MakeProgramStart(const Runtime& runtime, const Command& command,
+                                  const ProgramSpec& program) {
   ProgramStartSpec out;
-  for (const std::string& part : runtime.run) out.argv.push_back(Expand(part, source_path, memory_limit));
-  out.argv.insert(out.argv.end(), args.begin(), args.end());
+  const Expansion expansion(program, program.memory_limit);
+  out.compile = Expansion(program, program.compile_memory_limit).Of(command.compile);
+  out.argv = expansion.Of(command.run);
+  out.argv.insert(out.argv.end(), program.args.begin(), program.args.end());
   auto environment = CommonEnvironment();
+  environment["MPLBACKEND"] = program.plot_backend;
   environment["SANDBOX_LANGUAGE"] = runtime.language;
-  for (const auto& [name, value] : runtime.environment)
-    environment[name] = Expand(value, source_path, memory_limit);
+  for (const auto& [name, value] : command.environment) environment[name] = expansion.Of(value);
   for (const auto& [name, value] : environment) out.env.push_back(name + "=" + value);
   return out;
 }

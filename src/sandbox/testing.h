@@ -161,9 +161,10 @@ class ScriptedSandbox final : public Sandbox {
   awaitable<Result<Verdict>> Run(RunRequest request, std::vector<RunInput> files, RunSink& sink) override {
     return script(std::move(request), std::move(files), sink);
   }
-  JailerInfo info() const override { return {}; }
+  JailerInfo info() const override { return found; }
 
   Script script;
+  JailerInfo found;
 };
 
 /// All bytes of an input.

@@ -77,11 +77,11 @@ json::object Delivery(std::uint32_t delivered, std::uint32_t failed) {
 EndWords DescribeEnd(const Verdict& verdict, std::uint64_t stderr_limit) {
   switch (verdict.end) {
     case RunEnd::kWallLimit:
-      return Killed("TO", "Time limit exceeded");
+      return Killed("TO", verdict.compiling ? "Compile time limit exceeded" : "Time limit exceeded");
     case RunEnd::kCpuLimit:
-      return Killed("TO", "CPU time limit exceeded");
+      return Killed("TO", verdict.compiling ? "Compile CPU time limit exceeded" : "CPU time limit exceeded");
     case RunEnd::kMemoryLimit:
-      return Killed("SG", "Out of memory");
+      return Killed("SG", verdict.compiling ? "Out of memory while compiling" : "Out of memory");
     case RunEnd::kOutputLimit:
       return Killed("OL", "stdout length exceeded");
     case RunEnd::kCancelled:

@@ -20,6 +20,12 @@ Verdict Ended(RunEnd end, int code = 0, int signal = 0) {
   return verdict;
 }
 
+Verdict Compiling(RunEnd end, int code = 0) {
+  Verdict verdict = Ended(end, code);
+  verdict.compiling = true;
+  return verdict;
+}
+
 AnswerParts Parts(Verdict verdict, std::string out = {}, std::string err = {}) {
   AnswerParts parts;
   parts.session = "the-session";
@@ -61,6 +67,11 @@ const Row kTable[] = {
     {"cpu", Ended(RunEnd::kCpuLimit), 137, "SIGKILL", "TO", "CPU time limit exceeded"},
     {"memory", Ended(RunEnd::kMemoryLimit), 137, "SIGKILL", "SG", "Out of memory"},
     {"output", Ended(RunEnd::kOutputLimit), 137, "SIGKILL", "OL", "stdout length exceeded"},
+    {"compile error", Compiling(RunEnd::kExit, 1), 1, "null", "null", "null"},
+    {"compile wall", Compiling(RunEnd::kWallLimit), 137, "SIGKILL", "TO", "Compile time limit exceeded"},
+    {"compile cpu", Compiling(RunEnd::kCpuLimit), 137, "SIGKILL", "TO", "Compile CPU time limit exceeded"},
+    {"compile memory", Compiling(RunEnd::kMemoryLimit), 137, "SIGKILL", "SG",
+     "Out of memory while compiling"},
     {"cancelled", Ended(RunEnd::kCancelled), 137, "SIGKILL", "null", "Execution cancelled"},
 };
 

@@ -14,6 +14,7 @@
 #include "base/media_type.h"
 #include "base/text.h"
 #include "runtime/runtime.h"
+#include "runtime/source.h"
 #include "worker/answer.h"
 
 namespace codeapi {
@@ -149,15 +150,19 @@ Result<void> AddInputs(const ExecutionRequest& request, const HarvestSummary& ha
 
 std::string FreeSourceName(const ExecutionRequest& request) {
   const Runtime* runtime = FindRuntime(request.runtime);
-  const std::string stem = runtime == nullptr ? "main" : runtime->source_stem;
+  const std::string stem = runtime == nullptr ? "main" : NamesInSource(*runtime, request.code).stem;
   const std::string extension = runtime == nullptr ? "" : runtime->source_extension;
+  const bool fixed = runtime == nullptr || runtime->naming == Naming::kFixed;
   const auto taken = [&](const std::string& name) {
     return std::ranges::any_of(request.files, [&](const InputRef& file) {
-      return file.name == name || file.name.starts_with(name + "/");
+      return file.name == name || file.name.starts_with(name + "/") || name.starts_with(file.name + "/");
     });
   };
   std::string name = stem + extension;
-  for (int i = 1; taken(name); ++i) name = stem + "_" + std::to_string(i) + extension;
+  for (int i = 1; taken(name); ++i) {
+    const std::string suffix = "_" + std::to_string(i);
+    name = fixed ? stem + suffix + extension : "program" + suffix + "/" + stem + extension;
+  }
   return name;
 }
 
@@ -165,10 +170,16 @@ RunRequest Executor::MakeRun(const ExecutionRequest& request, const std::string&
   RunRequest run;
   run.runtime = request.runtime;
   run.source_name = source_name;
+  if (const Runtime* runtime = FindRuntime(request.runtime)) {
+    run.entry = NamesInSource(*runtime, request.code).entry;
+  }
   run.args = request.args;
   run.wall_ms = request.wall_ms;
   run.cpu_ms = request.cpu_ms;
   run.memory_bytes = request.memory_bytes;
+  run.compile_wall_ms = limits_.compile_wall_ms;
+  run.compile_cpu_ms = limits_.compile_cpu_ms;
+  run.compile_memory_bytes = limits_.compile_memory_bytes;
   run.processes = limits_.processes;
   run.open_files = limits_.open_files;
   run.file_size = limits_.file_size;
@@ -179,7 +190,9 @@ RunRequest Executor::MakeRun(const ExecutionRequest& request, const std::string&
 asio::awaitable<Result<std::vector<RunInput>>> Executor::OpenInputs(const ExecutionRequest& request,
                                                                     const std::string& source_name) {
   std::vector<RunInput> out;
-  out.push_back({{CellFileKind::kSource, source_name, 0, false}, request.code});
+  const Runtime* runtime = FindRuntime(request.runtime);
+  out.push_back({{CellFileKind::kSource, source_name, 0, false},
+                 runtime == nullptr ? request.code : SourceText(*runtime, request.code)});
   if (request.input) out.push_back({{CellFileKind::kStdin, {}, 0, false}, *request.input});
   for (std::size_t i = 0; i < request.files.size(); ++i) {
     const InputRef& file = request.files[i];
@@ -214,6 +227,12 @@ ExecutionAnswer Executor::Refuse(const ExecutionRequest& request, const Error& e
   }
 }
 
+// Before the jailer has been started, which the first execution does, nobody knows.
+bool Executor::Lacks(const std::string& runtime) const {
+  const auto runtimes = sandbox_.info().runtimes;
+  return !runtimes.empty() && std::ranges::find(runtimes, runtime) == runtimes.end();
+}
+
 // For the operator: what a program missed, in logging mode; and in any mode that one was killed for a call.
 void Executor::LogRefusedCalls(const ExecutionRequest& request, const Verdict& verdict) {
   for (const RefusedCallReport& call : verdict.refused) {
@@ -236,6 +255,9 @@ void Executor::LogRefusedCalls(const ExecutionRequest& request, const Verdict& v
 
 asio::awaitable<ExecutionAnswer> Executor::Execute(ExecutionRequest request) {
   co_await asio::this_coro::throw_if_cancelled(false);
+  const ExecutionAnswer lacking =
+      ErrorAnswer(400, "Unsupported language: " + request.runtime + " (it is not installed in this sandbox)");
+  if (Lacks(request.runtime)) co_return lacking;
   const std::string source_name = FreeSourceName(request);
   auto inputs = co_await OpenInputs(request, source_name);
   if (!inputs) co_return Refuse(request, inputs.error());
@@ -248,6 +270,7 @@ asio::awaitable<ExecutionAnswer> Executor::Execute(ExecutionRequest request) {
   if (ended) ended = AddInputs(request, verdict->harvest, sink.parts);
   if (!ended) {
     co_await sink.Discard();
+    if (Lacks(request.runtime)) co_return lacking;
     co_return Refuse(request, ended.error());
   }
   if (sink.store_error()) {
@@ -261,7 +284,8 @@ asio::awaitable<ExecutionAnswer> Executor::Execute(ExecutionRequest request) {
               {"code", static_cast<std::int64_t>(verdict->code)},
               {"wall_ms", static_cast<std::int64_t>(verdict->wall_us / 1000)},
               {"cpu_ms", static_cast<std::int64_t>(verdict->cpu_us / 1000)},
-              {"memory", static_cast<std::int64_t>(verdict->memory_peak)}});
+              {"memory", static_cast<std::int64_t>(verdict->memory_peak)},
+              {"compile_ms", static_cast<std::int64_t>(verdict->compile_us / 1000)}});
   LogRefusedCalls(request, *verdict);
   const bool stored = std::ranges::any_of(sink.parts.files, [](const AnswerFile& f) { return !f.inherited; });
   sink.parts.session = request.id;

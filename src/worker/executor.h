@@ -18,6 +18,9 @@ struct ExecutorLimits {
   std::uint32_t open_files = 2048;
   std::uint64_t file_size = 100ull << 20;
   std::uint64_t output_bytes = 65'536;
+  std::uint64_t compile_wall_ms = 30'000;
+  std::uint64_t compile_cpu_ms = 60'000;
+  std::uint64_t compile_memory_bytes = 1ull << 30;
   HarvestRules rules;  ///< what the jailer was told, to hold it to
 };
 
@@ -36,6 +39,7 @@ class Executor {
   boost::asio::awaitable<Result<std::vector<RunInput>>> OpenInputs(const ExecutionRequest& request,
                                                                    const std::string& source_name);
   RunRequest MakeRun(const ExecutionRequest& request, const std::string& source_name) const;
+  bool Lacks(const std::string& runtime) const;
   void LogRefusedCalls(const ExecutionRequest& request, const Verdict& verdict);
   ExecutionAnswer Refuse(const ExecutionRequest& request, const Error& error);
 
@@ -46,6 +50,7 @@ class Executor {
 };
 
 /// A name for the program's own file that no input has, nor a directory of one: `main.py`, else `main_1.py`…
+/// Where the source prescribes it, it is the directory that differs: `Foo.java`, else `program_1/Foo.java`…
 std::string FreeSourceName(const ExecutionRequest& request);
 
 }  // namespace codeapi

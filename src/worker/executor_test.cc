@@ -30,6 +30,56 @@ TEST(FreeSourceName, AvoidsInputs) {
   EXPECT_EQ(name("py", {"d/main.py", "main.pyc"}), "main.py");
 }
 
+// A public class has to be in a file of its name, so it is the directory that makes room.
+TEST(FreeSourceName, OfJavaIsThatOfThePublicClass) {
+  ExecutionRequest request;
+  request.runtime = "java";
+  request.code = "public class Till { public static void main(String[] a) {} }";
+  EXPECT_EQ(FreeSourceName(request), "Till.java");
+  request.files = {{"s", "i", "Till.java"}, {"s", "i", "program_1"}};
+  EXPECT_EQ(FreeSourceName(request), "program_2/Till.java");
+}
+
+TEST_F(ExecutorTest, ALanguageThatTheRootLacksIsNotAFaultOfTheService) {
+  RunTest(io, [&]() -> awaitable<void> {
+  sandbox.found.runtimes = {"bash"};
+  sandbox.script = [&](RunRequest, std::vector<RunInput>, RunSink&) -> awaitable<Result<Verdict>> {
+    ADD_FAILURE() << "there is nothing to run";
+    co_return Verdict{};
+  };
+  const ExecutionAnswer answer = co_await Execute();
+  EXPECT_EQ(answer.status, 400);
+    EXPECT_EQ(answer.body, R"j({"error":"Unsupported language: py (it is not installed in this sandbox)"})j");
+  });
+}
+
+// The first execution starts the jailer, and only then is it known what there is.
+TEST_F(ExecutorTest, ThatItLacksALanguageMayTurnOutLate) {
+  RunTest(io, [&]() -> awaitable<void> {
+    sandbox.script = [&](RunRequest, std::vector<RunInput>, RunSink&) -> awaitable<Result<Verdict>> {
+      sandbox.found.runtimes = {"bash"};
+      co_return Fail(ErrorCode::kSetupFailed, "runtime not installed: py");
+    };
+    EXPECT_EQ((co_await Execute()).status, 400);
+  });
+}
+
+TEST_F(ExecutorTest, CompilersGetLimitsAndNames) {
+  RunTest(io, [&]() -> awaitable<void> {
+    request.runtime = "java";
+    request.code = "package shop; class Till { static void main(String[] a) {} }";
+    sandbox.script = [&](RunRequest run, std::vector<RunInput>, RunSink&) -> awaitable<Result<Verdict>> {
+      EXPECT_EQ(run.source_name, "Main.java");
+      EXPECT_EQ(run.entry, "shop.Till");
+      EXPECT_EQ(run.compile_wall_ms, Limits().compile_wall_ms);
+      EXPECT_EQ(run.compile_cpu_ms, Limits().compile_cpu_ms);
+      EXPECT_EQ(run.compile_memory_bytes, Limits().compile_memory_bytes);
+      co_return Verdict{};
+    };
+    EXPECT_EQ((co_await Execute()).status, 200);
+  });
+}
+
 TEST_F(ExecutorTest, HandsOverWhatWasAsked) {
   RunTest(io, [&]() -> awaitable<void> {
     request.args = {"x", "y"};

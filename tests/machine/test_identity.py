@@ -101,7 +101,7 @@ def test_a_plot_has_fonts_and_no_warning(server):
         plt.savefig("plot.png")
         print(matplotlib.get_backend().lower(), len(matplotlib.font_manager.fontManager.ttflist) > 5)
         """)
-    assert out == "agg True\n"
+    assert out == "module://codeapi_matplotlib True\n"
 
 
 def test_what_uname_says(server):

@@ -1,0 +1,1 @@
+: "${given:-x}"; (: "${nothing:?is missing}") || exit 3

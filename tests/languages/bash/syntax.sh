@@ -1,0 +1,3 @@
+echo begin
+if true; then
+echo )

@@ -1,0 +1,6 @@
+#include <stdio.h>
+
+#warning "for the programmer"
+int main(void) {
+  puts("fine");
+}

@@ -1,0 +1,5 @@
+void main() {
+  import core.atomic;
+  shared int n;
+  while (true) atomicOp!"+="(n, 1);
+}

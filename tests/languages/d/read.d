@@ -1,0 +1,5 @@
+import std.file, std.stdio;
+
+void main() {
+  write(readText("data.txt"));
+}

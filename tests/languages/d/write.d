@@ -1,0 +1,5 @@
+import std.file;
+
+void main() {
+  std.file.write("out.txt", "written\n");
+}

@@ -1,0 +1,4 @@
+program main
+  print '(a)', "begin"
+  error stop 2
+end program

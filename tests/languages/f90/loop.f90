@@ -1,0 +1,6 @@
+program main
+  integer, volatile :: n
+  do
+    n = 1
+  end do
+end program

@@ -1,0 +1,7 @@
+package main
+
+import "os"
+
+func main() {
+	os.WriteFile("out.txt", []byte("written\n"), 0o644)
+}

@@ -1,0 +1,2 @@
+$from = basename(__FILE__) === "main.php" ? "hello" : "?";
+echo "$from from line " . __LINE__ . "\n";

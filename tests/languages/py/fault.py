@@ -1,0 +1,5 @@
+def divide(a):
+    return a / 0
+
+
+divide(1)

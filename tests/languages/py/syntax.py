@@ -1,0 +1,2 @@
+print("begin")
+print("unclosed

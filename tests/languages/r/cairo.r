@@ -1,0 +1,7 @@
+library(Cairo)
+CairoPNG("chart.png")
+plot(1:10)
+invisible(dev.off())
+png("plot.png")
+hist(c(1, 2, 2, 3))
+invisible(dev.off())

@@ -1,0 +1,1 @@
+for (i in 1:5120) cat(strrep("x", 1023), "\n", sep = "")

@@ -1,0 +1,2 @@
+cat("begin\n")
+x <- 3 y

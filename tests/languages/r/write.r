@@ -1,0 +1,1 @@
+writeLines("written", "out.txt")

@@ -1,0 +1,5 @@
+#![crate_type = "lib"]
+
+fn main() {
+    println!("still a program");
+}

@@ -1,0 +1,3 @@
+import {readFileSync} from "fs";
+const lines: string[] = readFileSync(0, "utf8").trim().split("\n");
+console.log(lines.reduce((sum, n) => sum + Number(n), 0));

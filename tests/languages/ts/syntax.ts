@@ -1,0 +1,2 @@
+console.log("begin");
+const x: = 3;

@@ -1,0 +1,2 @@
+const text: string = "Grüße, 世界 🎉";
+console.log(text);

@@ -1,0 +1,2 @@
+import * as fs from "fs";
+fs.writeFileSync("out.txt", "written\n");
