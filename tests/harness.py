@@ -108,6 +108,10 @@ class StartFailed(AssertionError):
 class Server:
     """One `codeapi serve` process with its own port and, unless given one, its own data directory."""
 
+    role = "serve"
+    ready = "codeapi: ready"
+    address = "127.0.0.1"
+
     def __init__(self, environment=None, data_dir=None, user=None, executable=None):
         self.user, self.executable = user or as_user(), executable
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="codeapi-test-"))
@@ -130,17 +134,17 @@ class Server:
         self.data_dir.mkdir(parents=True, exist_ok=True)
         self._give(self.data_dir)
         with open(self.directory / "stdout.log", "wb") as stdout:
-            self.process = subprocess.Popen(command("serve", user=self.user, executable=self.executable), env=clean_environment(**self.settings),
-                                            stdin=subprocess.DEVNULL, stdout=stdout, stderr=subprocess.PIPE,
-                                            cwd=self.directory)
+            self.process = subprocess.Popen(command(self.role, user=self.user, executable=self.executable),
+                                            env=clean_environment(**self.settings), cwd=self.directory,
+                                            stdin=subprocess.DEVNULL, stdout=stdout, stderr=subprocess.PIPE)
         self._reader = threading.Thread(target=self._read_stderr, daemon=True)
         self._reader.start()
-        if not self.wait_for_line("codeapi: ready", START_SECONDS):
+        if not self.wait_for_line(self.ready, START_SECONDS):
             self.destroy()
-            raise StartFailed(f"codeapi serve was not ready within {START_SECONDS} s; it said:\n{self.log()}")
-        if f"codeapi: listening on http://127.0.0.1:{self.port}" not in self.lines:
+            raise StartFailed(f"codeapi {self.role} was not ready within {START_SECONDS} s; it said:\n{self.log()}")
+        if f"codeapi: listening on http://{self.address}:{self.port}" not in self.lines:
             self.destroy()
-            raise StartFailed(f"codeapi serve did not name its address; it said:\n{self.log()}")
+            raise StartFailed(f"codeapi {self.role} did not name its address; it said:\n{self.log()}")
         return self
 
     def _give(self, path):
@@ -174,7 +178,7 @@ class Server:
         try:
             return self.process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
-            message = f"codeapi serve did not end within {STOP_SECONDS} s:\n{self.log()}"
+            message = f"codeapi {self.role} did not end within {STOP_SECONDS} s:\n{self.log()}"
             raise AssertionError(message) from None
 
     def kill(self):
@@ -224,6 +228,19 @@ class Server:
     def download(self, file, query="?kind=user&id=local"):
         """The stored object behind one entry of an answer's `files`."""
         return self.get(f"/v1/download/{file['storage_session_id']}/{file['id']}{query}")
+
+
+class FileServer(Server):
+    """One `codeapi file-server` process."""
+
+    role = "file-server"
+
+    def __init__(self, environment=None, data_dir=None):
+        super().__init__(environment, data_dir)
+        self.settings.pop("SERVICE_PORT")
+        self.settings.setdefault("FILE_SERVER_PORT", self.port)
+        self.address = self.settings.get("FILE_SERVER_HOST", self.address)
+        self.ready = f"codeapi: listening on http://{self.address}:{self.port}"
 
 
 def reference(file, **changes):

@@ -94,6 +94,16 @@ int main(int argc, char** argv) {
   serve->add_option("--data-dir", serve_options.data_dir,
                     "Where files and state are kept (CODEAPI_DATA_DIR)");
 
+  codeapi::FileServerOptions file_server_options;
+  CLI::App* file_server =
+      app.add_subcommand("file-server", "Serve stored files over HTTP, for services on other machines");
+  file_server->add_option("--host", file_server_options.host,
+                          "Numeric address to listen on (FILE_SERVER_HOST, 127.0.0.1)");
+  file_server->add_option("--port", file_server_options.port, "Port to listen on (FILE_SERVER_PORT, 3000)")
+      ->check(CLI::Range(1, 65535));
+  file_server->add_option("--data-dir", file_server_options.data_dir,
+                          "Where files are kept unless that is S3 (CODEAPI_DATA_DIR)");
+
   codeapi::RunOptions run_options;
   CLI::App* run = app.add_subcommand(
       "run", "Run one file in a cell; its output files are copied to the current directory");
@@ -125,6 +135,7 @@ int main(int argc, char** argv) {
   const int ours = CutProgramArguments(argc, argv, run_options.args);
   CLI11_PARSE(app, ours, argv);
   if (serve->parsed()) return codeapi::ServeCommand(serve_options);
+  if (file_server->parsed()) return codeapi::FileServerCommand(file_server_options);
   if (run->parsed()) return codeapi::RunCommand(run_options);
   if (doctor->parsed()) return codeapi::DoctorCommand();
   if (config->parsed()) return codeapi::ConfigCommand();

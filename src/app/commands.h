@@ -13,6 +13,12 @@ struct ServeOptions {
   std::optional<std::string> data_dir;
 };
 
+struct FileServerOptions {
+  std::optional<std::string> host;
+  std::optional<int> port;
+  std::optional<std::string> data_dir;
+};
+
 struct RunOptions {
   std::string file;
   std::vector<std::string> args;
@@ -39,6 +45,8 @@ struct KeysOptions {
 
 /// Everything on one machine, until SIGTERM or SIGINT.
 int ServeCommand(const ServeOptions& options);
+/// Stored files over HTTP, for services on other machines, until SIGTERM or SIGINT.
+int FileServerCommand(const FileServerOptions& options);
 /// One file in a cell. The program's exit status; 128+n when signal n ended it; 125 when there was no cell.
 int RunCommand(const RunOptions& options);
 /// What this host can isolate. 0 when cells can be made.

@@ -1,5 +1,4 @@
 #include <fmt/format.h>
-#include <sys/resource.h>
 
 #include <algorithm>
 #include <csignal>
@@ -12,6 +11,7 @@
 
 #include "api/api_context.h"
 #include "app/commands.h"
+#include "app/process.h"
 #include "app/spdlog_log.h"
 #include "app/wiring.h"
 #include "files/janitor.h"
@@ -24,11 +24,6 @@
 
 namespace codeapi {
 namespace {
-
-void Say(const std::string& line) {
-  std::fprintf(stderr, "codeapi: %s\n", line.c_str());
-  std::fflush(stderr);
-}
 
 Result<Settings> EffectiveSettings(const ServeOptions& options) {
   auto settings = LoadSettings();
@@ -46,14 +41,6 @@ Result<Settings> EffectiveSettings(const ServeOptions& options) {
                 "CODEAPI_HARDENED_SANDBOX_MODE=true: this version has no hardened mode; unset it");
   }
   return settings;
-}
-
-// Every connection, pipe and file of every program's run needs a descriptor.
-void RaiseFileLimit() {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = limit.rlim_max;
-  ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 // Where there is no authentication everyone who reaches the port can run programs and read files.
@@ -166,9 +153,7 @@ class Service {
       co_return 1;
     }
     worker_->Start();
-    const bool v6 = settings_.host.find(':') != std::string::npos;
-    Say(fmt::format("listening on http://{}{}{}:{}", v6 ? "[" : "", settings_.host, v6 ? "]" : "",
-                    (*server)->port()));
+    Say("listening on " + ListeningUrl(settings_.host, (*server)->port()));
     Say("callers: " + authenticator_->Describe());
     if (auto probed = co_await health_.Probe(); probed) {
       Say("ready");

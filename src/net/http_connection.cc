@@ -122,7 +122,8 @@ asio::awaitable<bool> HttpConnection::respond(const Request& request, Response r
   const WriteEnd end = co_await WriteResponse(*socket_, response, std::move(terms));
   if (end == WriteEnd::kReset) socket_->abort();
   const bool failed = end == WriteEnd::kFailed || end == WriteEnd::kReset;
-  if (end != WriteEnd::kBroken) status = failed ? 500 : response.status;
+  // An answer to half a request can be written to a closed connection well enough, but nobody has it.
+  if (end != WriteEnd::kBroken && !reader_.client_left()) status = failed ? 500 : response.status;
   if (failed || end == WriteEnd::kBroken) gone_ = true;
   co_return end == WriteEnd::kKeep;
 }

@@ -42,6 +42,9 @@ class HttpRequestReader : public BodyReader {
   bool keep_alive() const { return keep_alive_ && !failed_; }
   bool http11() const { return http11_; }
 
+  /// Whether the client went before its body was whole.
+  bool client_left() const { return failed_ && failed_->code == ErrorCode::kCancelled; }
+
   /// Whether the body was taken whole (there may have been none).
   bool body_done() const { return done_; }
 

@@ -126,6 +126,14 @@ TEST(HttpMetrics, AClientThatLeavesIs499) {
   EXPECT_THAT(counted.text_after(1), HasSubstr(Total("GET", "/wait", 499, 1)));
 }
 
+TEST(HttpMetrics, AClientThatLeavesInTheMiddleOfItsBodyIs499) {
+  Counted counted(EchoRouter());
+  RawClient client(counted.port());
+  client.send("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nstart");
+  client.close();
+  EXPECT_THAT(counted.text_after(1), HasSubstr(Total("POST", "/echo", 499, 1)));
+}
+
 // Gives `pieces` pieces and then ends, fails, or goes on for ever.
 class Source final : public BodySource {
  public:
