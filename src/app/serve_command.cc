@@ -11,12 +11,12 @@
 
 #include "api/api_context.h"
 #include "app/commands.h"
+#include "app/object_store.h"
 #include "app/process.h"
 #include "app/spdlog_log.h"
 #include "app/wiring.h"
 #include "files/janitor.h"
 #include "net/http_server.h"
-#include "store/directory_object_store.h"
 #include "store/in_process_job_queue.h"
 #include "store/sqlite_state_store.h"
 #include "worker/health.h"
@@ -85,24 +85,13 @@ class Service {
         sandbox_(io_.get_executor(), {std::move(jailer), MakeJailerSettings(settings_)}),
         health_(io_.get_executor(), sandbox_, *log_, settings_.health_max_age) {}
 
+  /// What needs no connection to anything.
   Result<void> Open() {
     if (auto made = MakeDataDirectory(settings_.data_dir); !made) return made;
-    auto objects = DirectoryObjectStore::Open(settings_.data_dir + "/files");
-    if (!objects) return std::unexpected(objects.error());
-    objects_ = std::move(*objects);
     auto state = SqliteStateStore::Open(settings_.data_dir + "/state.sqlite");
     if (!state) return std::unexpected(state.error());
     state_ = std::move(*state);
-    if (auto opened = OpenAccess(); !opened) return opened;
-    janitor_ = std::make_unique<Janitor>(io_.get_executor(), *objects_, *state_, *log_,
-                                         MakeJanitorOptions(settings_));
-    executor_ = std::make_unique<Executor>(sandbox_, *objects_, *log_, MakeExecutorLimits(settings_));
-    worker_ = std::make_unique<Worker>(io_.get_executor(), queue_, *executor_, *log_,
-                                       settings_.max_concurrent_jobs);
-    context_ = std::make_unique<ApiContext>(ApiContext{settings_, queue_, *state_, *objects_, *log_,
-                                                       *authenticator_, *rates_, *running_, *plans_,
-                                                       [this] { return health_.healthy(); }});
-    return {};
+    return OpenAccess();
   }
 
   int Run() {
@@ -132,7 +121,27 @@ class Service {
     return CheckExposure(settings_, *authenticator_);
   }
 
+  asio::awaitable<Result<void>> OpenObjects() {
+    auto objects = co_await OpenObjectStoreOrFileServer(io_.get_executor(), settings_);
+    if (!objects) co_return std::unexpected(objects.error());
+    objects_ = std::move(*objects);
+    janitor_ = std::make_unique<Janitor>(io_.get_executor(), *objects_, *state_, *log_,
+                                         MakeJanitorOptions(settings_));
+    executor_ = std::make_unique<Executor>(sandbox_, *objects_, *log_, MakeExecutorLimits(settings_));
+    worker_ = std::make_unique<Worker>(io_.get_executor(), queue_, *executor_, *log_,
+                                       settings_.max_concurrent_jobs);
+    context_ = std::make_unique<ApiContext>(ApiContext{settings_, queue_, *state_, *objects_, *log_,
+                                                       *authenticator_, *rates_, *running_, *plans_,
+                                                       [this] { return health_.healthy(); }});
+    co_return Result<void>();
+  }
+
   asio::awaitable<int> Main() {
+    if (auto opened = co_await OpenObjects(); !opened) {
+      Say(opened.error().message);
+      co_return 1;
+    }
+    // Not before: a bucket is waited for with patience, and until then a signal may simply end the process.
     asio::signal_set signals(io_, SIGTERM, SIGINT);
     if (auto started = co_await sandbox_.Start(); !started) {
       Say("no cell can be made on this host: " + started.error().message);
