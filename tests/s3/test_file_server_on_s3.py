@@ -39,3 +39,5 @@ def test_a_bucket_with_other_keys_is_no_store(s3):
     run = subprocess.run([binary(), "file-server", "--port", str(free_port())], capture_output=True, text=True,
                          timeout=120, env=clean_environment(**{**s3.settings("other"), "MINIO_SECRET_KEY": "wrong"}))
     assert run.returncode == 1 and "listening" not in run.stderr
+    assert any("SignatureDoesNotMatch" in line for line in s3.refusals)
+    s3.refusals.clear()
