@@ -7,6 +7,8 @@ import pathlib
 TABLE = pathlib.Path(__file__).resolve().parent / "differences.txt"
 LEFT_OUT = TABLE.with_name("left_out.txt")
 ABSENT = ("absent", "")
+# A module, rather than one of its tests, for which there are no results: it hangs, or cannot be run or read.
+LOST = ("timeout", "error", "fail")
 # A difference must show each time: test suites have tests that fail now and then, on busy machines above all.
 ATTEMPTS = 3
 
@@ -66,10 +68,10 @@ def read_left_out(path=LEFT_OUT):
 
 def compare(outside, inside):
     """The differences between two results, each id -> (outcome, why)."""
-    hung = [Difference(test, outside.get(test, ABSENT)[0], *result)
-            for test, result in inside.items() if result[0] == "timeout"]
-    if hung:
-        return hung  # the results of the module's other tests are lost
+    lost = [Difference(test, outside.get(test, ABSENT)[0], *result) for test, result in inside.items()
+            if test.startswith("test_") and result[0] in LOST and test not in outside]
+    if lost:
+        return lost
     found = []
     for test in sorted(set(outside) | set(inside)):
         without, (within, why) = outside.get(test, ABSENT), inside.get(test, ABSENT)

@@ -6,6 +6,7 @@ of CPython's regression tests (-m, -i).
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -42,13 +43,22 @@ def run(module, options):
         report = os.path.join(directory, "report.xml")
         command = [sys.executable, "-m", "test", "--junit-xml", report, "--timeout", str(MODULE_SECONDS - 30),
                    *options, module]
-        try:
-            done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                  stderr=subprocess.STDOUT, text=True, errors="replace", cwd=directory,
-                                  timeout=MODULE_SECONDS)
-            status, output = done.returncode, done.stdout
-        except subprocess.TimeoutExpired as error:
-            status, output = "timeout", (error.stdout or b"").decode("utf-8", "replace")
+        # Into a file: what a test has left running would hold the end of a pipe open.
+        output_path = os.path.join(directory, "output")
+        with open(output_path, "wb") as file:
+            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=file, stderr=file,
+                                       cwd=directory, start_new_session=True)
+            try:
+                status = process.wait(MODULE_SECONDS)
+            except subprocess.TimeoutExpired:
+                status = "timeout"
+            try:
+                os.killpg(process.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+            process.wait()
+        with open(output_path, encoding="utf-8", errors="replace") as file:
+            output = file.read()
         tests = {}
         if os.path.exists(report):
             for case in ElementTree.parse(report).iter("testcase"):
@@ -67,6 +77,8 @@ def run(module, options):
     elif status == "timeout" or "\nTimeout (" in output:
         where = re.search(r" in (test\w*|setUp\w*)$", output[output.rfind("\nTimeout ("):], re.M)
         tests[module] = ("timeout", f"in {where[1]}" if where else output.strip()[-OUTPUT_KEPT:])
+    elif status == 2 and not tests:
+        tests[module] = ("fail", output.strip().splitlines()[-1][:OUTPUT_KEPT])
     elif status not in (0, 2, 4) and not any(result in ("fail", "error") for result, _ in tests.values()):
         tests[module] = ("error", f"status {status}: {output.strip()[-OUTPUT_KEPT:]}")
     return {"module": module, "tests": tests}
