@@ -15,7 +15,9 @@ cd "$work"
 if [ -x /usr/bin/go ]; then
   echo "warm: the library of Go"
   export CGO_ENABLED=0 GOENV=off GOFLAGS='' GOPATH="$work/go" GOPROXY=off GOSUMDB=off GOTELEMETRY=off GOTOOLCHAIN=local
-  export GOCACHE=$own/go-build
+  # Where it would look for its own place is not mounted.
+  GOROOT=$(dirname "$(dirname "$(readlink -f /usr/bin/go)")")
+  export GOROOT GOCACHE=$own/go-build
   go build std
   printf 'package main\n\nimport "fmt"\n\nfunc main() { fmt.Println() }\n' >main.go
   go build -ldflags='-s -w' -o main main.go
@@ -46,7 +48,9 @@ public class Main {
   }
 }
 JAVA
-  javac -J-XX:ArchiveClassesAtExit=$own/javac.jsa -J-XX:TieredStopAtLevel=1 -J-XX:+UseSerialGC -J-XX:-UsePerfData \
+  # It finds its libraries through /proc, which is not mounted.
+  home=$(dirname "$(dirname "$(readlink -f /usr/bin/javac)")")
+  LD_LIBRARY_PATH=$home/lib:$home/lib/server javac -J-XX:ArchiveClassesAtExit=$own/javac.jsa -J-XX:TieredStopAtLevel=1 -J-XX:+UseSerialGC -J-XX:-UsePerfData \
     -encoding UTF-8 -proc:none -cp "$work" -d out Main.java >archive.log 2>&1 || { cat archive.log >&2; exit 1; }
   chmod a+r $own/javac.jsa
 fi
