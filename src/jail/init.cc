@@ -210,16 +210,16 @@ bool CellInit::Compile(bool& go_on) {
   // Nothing has run in this cell yet, so the path leads where it says.
   if (::mkdir(begin_.build_directory.c_str(), 0700) != 0 ||
       ::chown(begin_.build_directory.c_str(), setup_.uid, setup_.gid) != 0) {
-    channel_.SendFailure("make the build directory", errno);
+    // Inputs may have taken the last file that there may be.
+    channel_.SendFailure("make the build directory", errno, true);
     return false;
   }
   if (!Start(true) || !Supervise()) return false;
   if (killed_ || exit_.wait_status != 0) return true;
   if (!channel_.Send(CellMessage::kCompiled, exit_.Encode())) return false;
   const auto answer = channel_.Receive();
-  if (!answer) return false;
-  go_on = answer->type == CellMessage::kGo;
-  return go_on || answer->type == CellMessage::kKill;
+  go_on = answer && answer->type == CellMessage::kGo;
+  return go_on || (answer && answer->type == CellMessage::kKill);
 }
 
 // From the first process to the report of how it ended.

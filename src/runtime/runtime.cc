@@ -98,7 +98,7 @@ const Command* FindCommand(const Runtime& runtime, const std::string& root) {
       if (!argv->empty() && argv->front().starts_with('/') && !Exists(root, argv->front(), X_OK))
         return false;
     }
-    return command.directory.empty() || Exists(root, command.directory, F_OK);
+    return command.needs.empty() || Exists(root, command.needs, F_OK);
   };
   const auto it = std::ranges::find_if(runtime.commands, usable);
   return it == runtime.commands.end() ? nullptr : &*it;

@@ -24,7 +24,7 @@ struct Command {
       compile;                   ///< compile[0] is an absolute path in the root; empty: nothing to compile
   std::vector<std::string> run;  ///< run[0] is an absolute path in the root, or {program}
   std::vector<std::pair<std::string, std::string>> environment;  ///< beyond the common one
-  std::string directory;  ///< of the root, which it needs beside its programs; empty: none
+  std::string needs;  ///< a file or directory of the root that it needs beside its programs; empty: none
 };
 
 /// What tells the main class, and with it the name of the file.

@@ -22,15 +22,32 @@ Command Bun(const std::string& path) {
                           {"NODE_PATH", "/usr/local/lib/node_modules"}}};
 }
 
-// Two starts of a JVM, each as short as it can be: no statistics file, no heap that threads collect, the
-// class archive; and for the compiler, which is over before it would pay, no second compiler.
-Command Java() {
-  return {.compile = {"/usr/bin/javac", "-J-XX:TieredStopAtLevel=1", "-J-XX:+UseSerialGC", "-J-Xshare:auto",
-                      "-J-XX:-UsePerfData", "-J-Xmx{heap_mib}m", "-encoding", "UTF-8", "-proc:none", "-cp",
-                      "/mnt/data", "-d", "{build}", "{source}"},
-          .run = {"/usr/bin/java", "-XX:+UseSerialGC", "-Xshare:auto", "-XX:-UsePerfData",
-                  "-XX:ErrorFile=/tmp/hs_err.log", "-Xmx{heap_mib}m", "-Dstdout.encoding=UTF-8",
-                  "-Dstderr.encoding=UTF-8", "-Dfile.encoding=UTF-8", "-cp", "{build}:/mnt/data", "{entry}"}};
+// Two starts of a JVM, each as short as it can be: no statistics file, no heap that threads collect, classes
+// out of an archive; and for the compiler, which is over before it would pay, no second compiler. A root may
+// bring an archive of the compiler's own classes.
+Command Java(const std::string& archive) {
+  Command out;
+  out.compile = {"/usr/bin/javac", "-J-XX:TieredStopAtLevel=1", "-J-XX:+UseSerialGC",
+                 "-J-Xshare:auto", "-J-XX:-UsePerfData",        "-J-Xmx{heap_mib}m"};
+  if (!archive.empty()) out.compile.push_back("-J-XX:SharedArchiveFile=" + archive);
+  for (const char* argument :
+       {"-encoding", "UTF-8", "-proc:none", "-cp", "/mnt/data", "-d", "{build}", "{source}"}) {
+    out.compile.emplace_back(argument);
+  }
+  out.run = {"/usr/bin/java",
+             "-XX:+UseSerialGC",
+             "-Xshare:auto",
+             "-XX:-UsePerfData",
+             "-XX:ErrorFile=/tmp/hs_err.log",
+             "-Xmx{heap_mib}m",
+             "-Dstdout.encoding=UTF-8",
+             "-Dstderr.encoding=UTF-8",
+             "-Dfile.encoding=UTF-8",
+             "-cp",
+             "{build}:/mnt/data",
+             "{entry}"};
+  out.needs = archive;
+  return out;
 }
 
 // Messages to stderr, once, and as text.
@@ -53,10 +70,12 @@ Command Go(const std::string& cache, const std::string& needed) {
                           {"GOSUMDB", "off"},
                           {"GOTELEMETRY", "off"},
                           {"GOTOOLCHAIN", "local"}},
-          .directory = needed};
+          .needs = needed};
 }
 
+// What packages/warm-languages.sh makes.
 constexpr const char* kGoCache = "/usr/lib/codeapi/go-build";
+constexpr const char* kJavacArchive = "/usr/lib/codeapi/javac.jsa";
 
 }  // namespace
 
@@ -122,7 +141,7 @@ const std::vector<Runtime>& Runtimes() {
        .source_stem = "Main",
        .source_extension = ".java",
        .package = "default-jdk-headless",
-       .commands = {Java()},
+       .commands = {Java(kJavacArchive), Java("")},
        .naming = Naming::kJava},
       {.id = "php",
        .language = "php",

@@ -182,10 +182,10 @@ TEST_F(RootTest, WhatIsCompiledBeforehandIsUsedWhereItIs) {
   Install("/usr/bin/go");
   const Command* without = Found("go");
   ASSERT_NE(without, nullptr);
-  EXPECT_TRUE(without->directory.empty());
-  const std::string cache = FindRuntime("go")->commands.front().directory;
+  EXPECT_TRUE(without->needs.empty());
+  const std::string cache = FindRuntime("go")->commands.front().needs;
   std::filesystem::create_directories(root + cache);
-  EXPECT_EQ(Found("go")->directory, cache);
+  EXPECT_EQ(Found("go")->needs, cache);
 }
 
 // As alternatives of Debian are: absolute, and right only in their own tree.
