@@ -12,6 +12,7 @@ command -v dpkg-query >/dev/null || fail "this is not Debian: dpkg-query is miss
 installed() {
   # A Node.js from elsewhere serves as well, and the two packages would fight over the file.
   if [ "$1" = nodejs ] && [ -x /usr/bin/node ]; then return 0; fi
+  if [ "$1" = npm ] && [ -x /usr/bin/npm ]; then return 0; fi
   [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null || true)" = installed ]
 }
 

@@ -24,12 +24,24 @@ struct RunOptions {
   bool timings = false;  ///< print set-up steps as one JSON line on stderr
 };
 
+struct PackageInitOptions {
+  std::string profile = "core";
+  std::optional<std::string> directory;  ///< where roots are kept, instead of the setting's
+  std::optional<std::string> lists;      ///< where the declared lists are
+  bool dry_run = false;
+  bool force = false;
+  bool list = false;   ///< only print what the current root holds
+  bool prune = false;  ///< only remove roots that are no longer used
+};
+
 /// Everything on one machine, until SIGTERM or SIGINT.
 int ServeCommand(const ServeOptions& options);
 /// One file in a cell. The program's exit status; 128+n when signal n ended it; 125 when there was no cell.
 int RunCommand(const RunOptions& options);
 /// What this host can isolate. 0 when cells can be made.
 int DoctorCommand();
+/// Builds the root that programs see as `/`. 0 when it is there afterwards.
+int PackageInitCommand(const PackageInitOptions& options);
 /// Every setting with its value and source.
 int ConfigCommand();
 
