@@ -39,16 +39,19 @@ std::string Now() {
   return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr)));
 }
 
-Result<void> CheckTools() {
-  for (const char* name : {"apt-get", "mmdebstrap", "npm", "chroot"}) {
-    if (HaveProgram(name)) continue;
-    return Fail(ErrorCode::kNotFound, fmt::format("{} is not installed: apt-get install {}", name,
-                                                  name == std::string("chroot")    ? "coreutils"
-                                                  : name == std::string("apt-get") ? "apt"
-                                                                                   : name));
-  }
+Result<void> CheckTools(const RootInputs& inputs) {
   if (::geteuid() != 0)
     return Fail(ErrorCode::kForbidden, "only root can build a root: its files belong to root");
+  constexpr std::pair<const char*, const char*> kTools[] = {
+      {"apt-get", "apt"}, {"mmdebstrap", "mmdebstrap"}, {"chroot", "coreutils"}, {"npm", "npm"}};
+  for (const auto& [program, package] : kTools) {
+    const bool needed =
+        program != std::string_view("npm") || !inputs.set.npm.empty() || !inputs.set.programs.empty();
+    if (needed && !HaveProgram(program)) {
+      return Fail(ErrorCode::kNotFound,
+                  fmt::format("{} is not installed: apt-get install {}", program, package));
+    }
+  }
   return {};
 }
 
@@ -180,7 +183,7 @@ Result<RootBuildOutcome> BuildRoot(const RootInputs& inputs, const RootBuildOpti
     if (!there) return std::unexpected(there.error());
     return std::move(**there);
   }
-  if (auto tools = CheckTools(); !tools) return std::unexpected(tools.error());
+  if (auto tools = CheckTools(inputs); !tools) return std::unexpected(tools.error());
   for (const std::string& path : {store.roots(), store.cache()}) {
     if (auto made = MakeDirectories(path); !made) return std::unexpected(made.error());
   }
