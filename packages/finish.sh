@@ -1,6 +1,6 @@
 #!/bin/sh
-# Turns an installed Debian tree into a root for cells. Runs inside of the tree (chroot), as root, with nothing mounted
-# and without network; whatever it calls comes from the tree itself. Arguments: the locales to make.
+# Turns an installed Debian tree into a root for cells. Runs inside of the tree (chroot), as root, with nothing mounted but
+# /proc; whatever it calls comes from the tree itself. Arguments: the locales to make.
 #
 # What a cell sees of the tree is /usr (with bin, lib and sbin), /node_modules and what /usr/lib/codeapi holds: cells get
 # links to that instead of mounts, since every mount makes every cell slower.
@@ -82,6 +82,14 @@ else:
     print("finish: this matplotlib reads its list elsewhere; every program will look for fonts itself")
 PYTHON
   rm -rf /tmp/mpl
+fi
+
+if [ -x /usr/bin/go ]; then
+  say "Go's library"
+  # Since 1.20 Go compiles its library when it is first used: some ten seconds, in every cell anew.
+  CGO_ENABLED=0 GOCACHE=$own/go-build GOENV=off GOPATH=/tmp/go GOPROXY=off GOTELEMETRY=off GOTOOLCHAIN=local \
+    go build std
+  chmod -R a+rX $own/go-build
 fi
 
 if [ -d /usr/local/lib/node_modules ]; then

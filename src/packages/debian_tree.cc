@@ -133,6 +133,10 @@ Result<DebianPlan> DebianTree::Plan() {
                 fmt::format("{} cannot be installed as declared\n{}", set_.profile, printed.error().message));
   }
   DebianPlan plan;
+  arguments[2] = "--simulate";
+  const auto simulated = Apt(arguments, nullptr);
+  if (!simulated) return std::unexpected(simulated.error());
+  for (std::size_t at = 0; (at = simulated->find("Inst ", at)) != simulated->npos; ++at) ++plan.packages;
   // Lines of `'URI' file size checksum`, for those that the cache does not have.
   std::istringstream lines(*printed);
   for (std::string uri, file, size, checksum; lines >> uri;) {
@@ -141,7 +145,7 @@ Result<DebianPlan> DebianTree::Plan() {
       continue;
     }
     if (!(lines >> file >> size >> checksum)) break;
-    plan.files.push_back(file);
+    ++plan.downloads;
     plan.bytes += std::strtoull(size.c_str(), nullptr, 10);
   }
   return plan;
@@ -171,6 +175,7 @@ Result<void> DebianTree::Install(const std::string& target, const DebianPlan& pl
                                    "--mode=root",
                                    "--variant=essential",
                                    "--format=directory",
+                                   "--verbose",
                                    "--architectures=" + architecture_,
                                    "--include=" + include,
                                    "--skip=update,download/empty,essential/unlink,cleanup/apt"};
@@ -178,7 +183,7 @@ Result<void> DebianTree::Install(const std::string& target, const DebianPlan& pl
   argv.push_back("--setup-hook=" + setup);
   argv.push_back(std::string("--essential-hook=") + kEssentialHook);
   argv.insert(argv.end(), {set_.suite, target, cache_ + "/etc/sources.list"});
-  const double steps = 2.0 * static_cast<double>(std::max<std::size_t>(plan.files.size(), 1));
+  const double steps = 2.0 * static_cast<double>(std::max<std::size_t>(plan.packages, 1));
   double seen = 0;
   const auto on_line = [&](std::string_view line) {
     if (!line.starts_with("Unpacking ") && !line.starts_with("Setting up ")) return;

@@ -15,8 +15,9 @@ namespace codeapi {
 
 /// What apt found to be needed.
 struct DebianPlan {
-  std::vector<std::string> files;  ///< names of .deb files
-  std::uint64_t bytes = 0;         ///< to be downloaded, without what the cache has
+  std::size_t packages = 0;   ///< to be installed
+  std::size_t downloads = 0;  ///< those that the cache does not have
+  std::uint64_t bytes = 0;    ///< their size
 };
 
 /// One suite on one set of mirrors, with its lists and packages kept below `cache`. Signatures of lists and

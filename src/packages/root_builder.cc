@@ -110,7 +110,8 @@ class Build {
     auto plan = debian.Plan();
     if (!plan) return std::unexpected(plan.error());
     progress_.Step();
-    progress_.Say(fmt::format("{} packages to download, {} MB", plan->files.size(), plan->bytes / 1'000'000));
+    progress_.Say(fmt::format("{} packages, {} of them to download: {} MB", plan->packages, plan->downloads,
+                              plan->bytes / 1'000'000));
     if (auto done = debian.Download(progress_); !done) return done;
     progress_.Step();
     return debian.Install(tree, *plan, progress_);
@@ -135,7 +136,11 @@ class Build {
     progress_.Step();
     const std::string script = "/tmp/finish.sh";
     if (auto written = ReplaceFile(tree + script, inputs_.files.at("finish.sh")); !written) return written;
-    std::vector<std::string> argv = {"chroot", tree, "/bin/sh", script};
+    // Programs find themselves by /proc. It is mounted only where the mount ends with the script: as the
+    // first process of Isolated().
+    const std::string enter =
+        "if [ $$ = 1 ]; then mount -t proc proc \"$1/proc\" || true; fi; exec chroot \"$@\"";
+    std::vector<std::string> argv = {"sh", "-c", enter, "sh", tree, "/bin/sh", script};
     argv.insert(argv.end(), inputs_.set.locales.begin(), inputs_.set.locales.end());
     double seen = 0;
     const auto on_line = [&](std::string_view line) {
@@ -234,7 +239,7 @@ Result<std::string> DescribeBuild(const RootInputs& inputs, const RootBuildOptio
   auto plan = debian.Plan();
   if (!plan) return std::unexpected(plan.error());
   return out + fmt::format("with what they need: {} Debian packages, {} MB still to download\n",
-                           plan->files.size(), plan->bytes / 1'000'000);
+                           plan->packages, plan->bytes / 1'000'000);
 }
 
 }  // namespace codeapi
