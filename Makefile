@@ -1,7 +1,7 @@
 # The front door. Everything here is a short name for something in scripts/, bench/ or cmake.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run test test-rootless test-cgroup2 test-runtimes test-sanitizers fuzz soak bench lint \
+.PHONY: help setup build root run test test-rootless test-cgroup2 test-runtimes test-sanitizers fuzz soak bench lint \
 	format clean root-for-test root-for-bench root-for-soak root-for-test-runtimes
 # Steps print their progress in order, and each uses all cores itself.
 .NOTPARALLEL:
@@ -20,6 +20,9 @@ setup: ## install what is needed from Debian 12 (nothing to do: one line)
 
 build: setup ## build/release/codeapi
 	@scripts/build.sh release codeapi
+
+root: build ## the languages and packages that programs see, into build/root; PROFILE=core, full or test
+	@scripts/build-root.sh $(or $(PROFILE),core)
 
 run: ## set up, build, start the service on 127.0.0.1:3112 and run an example through it
 	@scripts/run.sh

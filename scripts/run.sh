@@ -19,12 +19,19 @@ scripts/setup.sh
 scripts/build.sh release codeapi
 [ -x $program ] || fail "$program was not built" "make clean, then make run"
 
+packages=$PWD/build/root
+if [ -z "${CODEAPI_ROOT:-}" ] && [ ! -e "$packages/current/packages.json" ]; then
+  step "run: building what programs see, once (some minutes; without it: CODEAPI_ROOT=host make run)"
+  scripts/build-root.sh "${PROFILE:-core}" ||
+    echo "warning: no root was built (see above); programs see this machine's own /usr until make root succeeds" >&2
+fi
+
 mkdir -p "$run_dir"
 step "run: starting $program serve on $host:$port (log: build/run/server.log)"
 owner=$(/usr/bin/python3 scripts/port-owner.py $host "$port") ||
   fail "port $port cannot be used: $owner" "stop that process, or choose another port: SERVICE_PORT=3113 make run"
 
-SERVICE_PORT=$port CODEAPI_HOST=$host CODEAPI_DATA_DIR=$run_dir/data $program serve >"$log" 2>&1 </dev/null &
+SERVICE_PORT=$port CODEAPI_HOST=$host CODEAPI_DATA_DIR=$run_dir/data CODEAPI_PACKAGES_DIR=$packages $program serve >"$log" 2>&1 </dev/null &
 server=$!
 
 alive() { kill -0 $server 2>/dev/null; }

@@ -128,6 +128,28 @@ int main(int argc, char** argv) {
   CLI::App* jailer =
       app.add_subcommand("jailer", "The process that makes cells; started by a worker, not by hand");
 
+  codeapi::PackageInitOptions package_options;
+  CLI::App* packages = app.add_subcommand(
+      "package-init", "Build the file tree that programs see as /, with languages and packages");
+  packages->add_option("--profile", package_options.profile, "What to build: core, full or test")
+      ->capture_default_str();
+  packages->add_option("--dir", package_options.directory, "Where roots are kept (CODEAPI_PACKAGES_DIR)");
+  packages->add_option("--lists", package_options.lists,
+                       "Directory of the declared lists (CODEAPI_PACKAGE_LISTS)");
+  CLI::Option* dry =
+      packages->add_flag("--dry-run", package_options.dry_run, "Tell what would be done, build nothing");
+  CLI::Option* force = packages->add_flag("--force", package_options.force,
+                                          "Build even what is there already, for newer versions");
+  CLI::Option* list =
+      packages->add_flag("--list", package_options.list, "Print every package of the current root");
+  packages
+      ->add_flag("--prune", package_options.prune,
+                 "Remove roots that are neither current nor in use on this machine")
+      ->excludes(dry)
+      ->excludes(force)
+      ->excludes(list);
+  list->excludes(dry)->excludes(force);
+
   run->footer(
       "Options stand before FILE and ARGS after it: codeapi run [OPTIONS] FILE [ARGS...]; whatever follows "
       "FILE, dashes and all, is for the program.");
@@ -138,6 +160,7 @@ int main(int argc, char** argv) {
   if (file_server->parsed()) return codeapi::FileServerCommand(file_server_options);
   if (run->parsed()) return codeapi::RunCommand(run_options);
   if (doctor->parsed()) return codeapi::DoctorCommand();
+  if (packages->parsed()) return codeapi::PackageInitCommand(package_options);
   if (config->parsed()) return codeapi::ConfigCommand();
   if (keys->parsed()) return codeapi::KeysCommand(keys_options);
   return jailer->parsed() ? JailerCommand() : 1;

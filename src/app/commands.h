@@ -43,6 +43,16 @@ struct KeysOptions {
   bool json = false;
 };
 
+struct PackageInitOptions {
+  std::string profile = "core";
+  std::optional<std::string> directory;  ///< where roots are kept, instead of the setting's
+  std::optional<std::string> lists;      ///< where the declared lists are
+  bool dry_run = false;
+  bool force = false;
+  bool list = false;   ///< only print what the current root holds
+  bool prune = false;  ///< only remove roots that are no longer used
+};
+
 /// Everything on one machine, until SIGTERM or SIGINT.
 int ServeCommand(const ServeOptions& options);
 /// Stored files over HTTP, for services on other machines, until SIGTERM or SIGINT.
@@ -51,6 +61,8 @@ int FileServerCommand(const FileServerOptions& options);
 int RunCommand(const RunOptions& options);
 /// What this host can isolate. 0 when cells can be made.
 int DoctorCommand();
+/// Builds the root that programs see as `/`. 0 when it is there afterwards.
+int PackageInitCommand(const PackageInitOptions& options);
 /// Every setting with its value and source.
 int ConfigCommand();
 /// Makes, lists or revokes API keys in the state file. 0, or 1 when that was not possible.

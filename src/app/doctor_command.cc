@@ -139,16 +139,27 @@ Finding Executables(const Settings& settings) {
           "install codeapi-jailer and codeapi-init beside codeapi"};
 }
 
+Finding Root(const RootChoice& root) {
+  const std::string what = DescribeRoot(root);
+  if (!root.path.empty()) {
+    const bool usable = ::access((root.path + "/usr").c_str(), X_OK) == 0;
+    return {"root", usable ? State::kOk : State::kBroken, what,
+            usable ? "" : "CODEAPI_ROOT names no file tree; codeapi package-init builds one"};
+  }
+  return {"root", root.link.empty() ? State::kOk : State::kMissing, what,
+          root.link.empty() ? "" : "codeapi package-init --profile core (or full, for all languages)"};
+}
+
 // On the host; what cells see is listed by the run at the end.
-std::vector<Finding> Languages(const Settings& settings) {
-  const std::string prefix = settings.root == "host" ? std::string() : settings.root;
+std::vector<Finding> Languages(const RootChoice& root) {
   std::vector<Finding> out;
   for (const Runtime& runtime : Runtimes()) {
-    const Command* command = FindCommand(runtime, prefix);
+    const Command* command = FindCommand(runtime, root.path);
     const Command& wanted = command == nullptr ? runtime.commands.front() : *command;
     const std::string& program = wanted.compile.empty() ? wanted.run.front() : wanted.compile.front();
-    const std::string fix = runtime.package.empty() ? "npm install bun, with a link to it at " + program
-                                                    : "apt-get install " + runtime.package;
+    const std::string fix = !root.path.empty()        ? "codeapi package-init --profile full"
+                            : runtime.package.empty() ? "npm install bun, with a link to it at " + program
+                                                      : "apt-get install " + runtime.package;
     out.push_back({"language " + runtime.id, command == nullptr ? State::kMissing : State::kOk,
                    command == nullptr ? program + " not found" : program, command == nullptr ? fix : ""});
   }
@@ -161,12 +172,12 @@ class NoLog final : public Log {
 };
 
 // The proof: everything above together.
-Finding Cell(const Settings& settings) {
+Finding Cell(const Settings& settings, const RootChoice& root) {
   const auto jailer = FindJailer(settings);
   if (!jailer || !FindCellPrivilege())
     return {"a cell", State::kBroken, "not tried", "fix what is broken above"};
   asio::io_context io(1);
-  JailerSettings jailer_settings = MakeJailerSettings(settings);
+  JailerSettings jailer_settings = MakeJailerSettings(settings, root);
   jailer_settings.max_cells = 1;
   jailer_settings.pool_size = 0;
   LocalSandbox sandbox(io.get_executor(), {*jailer, jailer_settings});
@@ -210,10 +221,16 @@ int DoctorCommand() {
     std::fprintf(stderr, "codeapi: %s\n", settings.error().message.c_str());
     return 1;
   }
-  std::vector<Finding> findings = {Kernel(),  Privileges(), Namespaces(), UserNamespaces(),      Cgroups(),
-                                   Seccomp(), Landlock(),   Kvm(),        Executables(*settings)};
-  for (Finding& language : Languages(*settings)) findings.push_back(std::move(language));
-  findings.push_back(Cell(*settings));
+  const auto root = ChooseRoot(*settings);
+  if (!root) {
+    std::fprintf(stderr, "codeapi: %s\n", root.error().message.c_str());
+    return 1;
+  }
+  std::vector<Finding> findings = {
+      Kernel(),  Privileges(), Namespaces(), UserNamespaces(),       Cgroups(),
+      Seccomp(), Landlock(),   Kvm(),        Executables(*settings), Root(*root)};
+  for (Finding& language : Languages(*root)) findings.push_back(std::move(language));
+  findings.push_back(Cell(*settings, *root));
   for (const Finding& finding : findings) {
     fmt::print("{:<16} {:<8} {}\n", finding.what, StateName(finding.state), finding.detail);
     if (!finding.fix.empty()) fmt::print("{:<16} {:<8} fix: {}\n", "", "", finding.fix);

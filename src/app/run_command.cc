@@ -178,7 +178,9 @@ int RunCommand(const RunOptions& options) {
 
   ::signal(SIGPIPE, SIG_IGN);
   asio::io_context io(1);
-  JailerSettings jailer_settings = MakeJailerSettings(*settings);
+  const auto root = ChooseRoot(*settings);
+  if (!root) return Complain(root.error());
+  JailerSettings jailer_settings = MakeJailerSettings(*settings, *root);
   jailer_settings.max_cells = 1;
   jailer_settings.pool_size = 0;
   LocalSandbox sandbox(io.get_executor(), {*jailer, jailer_settings});

@@ -75,14 +75,15 @@ JanitorOptions MakeJanitorOptions(const Settings& settings) {
 // Everything that `codeapi serve` is, in the order it is built; destroyed the other way round.
 class Service {
  public:
-  Service(Settings settings, std::string jailer)
+  Service(Settings settings, std::string jailer, const RootChoice& root)
       : settings_(std::move(settings)),
         log_(MakeStderrLog(settings_.log_level)),
         threads_(settings_.threads > 0 ? static_cast<std::size_t>(settings_.threads)
                                        : std::max(1u, std::thread::hardware_concurrency())),
         io_(static_cast<int>(threads_)),
         queue_({static_cast<std::size_t>(settings_.queue_max)}),
-        sandbox_(io_.get_executor(), {std::move(jailer), MakeJailerSettings(settings_)}),
+        sandbox_(io_.get_executor(),
+                 {std::move(jailer), MakeJailerSettings(settings_, root), FollowRoot(root)}),
         health_(io_.get_executor(), sandbox_, *log_, settings_.health_max_age) {}
 
   /// What needs no connection to anything.
@@ -217,7 +218,10 @@ int ServeCommand(const ServeOptions& options) {
   if (!settings) return Say(settings.error().message), 1;
   auto jailer = FindJailer(*settings);
   if (!jailer) return Say(jailer.error().message), 1;
-  Service service(std::move(*settings), std::move(*jailer));
+  const auto root = ChooseRoot(*settings);
+  if (!root) return Say(root.error().message), 1;
+  Say(DescribeRoot(*root));
+  Service service(std::move(*settings), std::move(*jailer), *root);
   if (auto opened = service.Open(); !opened) return Say(opened.error().message), 1;
   return service.Run();
 }

@@ -1,5 +1,6 @@
 #include "app/wiring.h"
 
+#include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -8,6 +9,9 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+
+#include "packages/root_manifest.h"
+#include "packages/root_store.h"
 
 extern char** environ;
 
@@ -32,9 +36,52 @@ Result<Settings> LoadSettings() {
   return settings;
 }
 
-JailerSettings MakeJailerSettings(const Settings& settings) {
+Result<std::string> PackagesDirectory(const Settings& settings) {
+  if (!settings.packages_dir.empty()) return settings.packages_dir;
+  if (!settings.data_dir.empty()) return settings.data_dir + "/packages";
+  auto data = DefaultDataDirectory();
+  if (!data) return data;
+  return *data + "/packages";
+}
+
+Result<RootChoice> ChooseRoot(const Settings& settings) {
+  if (settings.root == "host") return RootChoice{};
+  if (!settings.root.empty()) return RootChoice{settings.root, ""};
+  auto directory = PackagesDirectory(settings);
+  if (!directory) return std::unexpected(directory.error());
+  const std::string link = RootStore(*directory).current_link();
+  return RootChoice{ResolveRoot(link).value_or(""), link};
+}
+
+std::string DescribeRoot(const RootChoice& root) {
+  if (root.path.empty() && root.link.empty())
+    return "programs see this machine's own /usr (CODEAPI_ROOT=host)";
+  if (root.path.empty()) {
+    return "programs see this machine's own /usr: no root is built at " + root.link +
+           " (codeapi package-init builds one)";
+  }
+  const auto manifest = ReadRootManifest(root.path);
+  if (!manifest) return "programs see " + root.path;
+  return fmt::format("programs see {} (profile {}, {}, {} packages, built {})", root.path, manifest->profile,
+                     manifest->suite, manifest->packages.size(), manifest->built);
+}
+
+std::function<std::string()> FollowRoot(const RootChoice& root) {
+  if (root.link.empty()) return [path = root.path] { return path; };
+  return [link = root.link, path = root.path, seen = std::string()]() mutable {
+    // One cheap look per run; only a changed link is followed.
+    std::error_code ec;
+    std::string target = std::filesystem::read_symlink(link, ec).string();
+    if (ec || target == seen) return path;
+    seen = std::move(target);
+    if (auto now = ResolveRoot(link)) path = std::move(*now);
+    return path;
+  };
+}
+
+JailerSettings MakeJailerSettings(const Settings& settings, const RootChoice& root) {
   JailerSettings out;
-  out.root = settings.root == "host" ? std::string() : settings.root;
+  out.root = root.path;
   out.uid_base = settings.sandbox_uid_base;
   out.pool_size = static_cast<std::uint32_t>(settings.pool_size);
   // Running ones, ready ones, and room for those that are still dying.

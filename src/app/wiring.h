@@ -1,6 +1,7 @@
 // How settings become parts: the one place that knows every implementation.
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "base/result.h"
@@ -14,8 +15,27 @@ namespace codeapi {
 /// variable that cannot be used.
 Result<Settings> LoadSettings();
 
+/// What programs see as `/`.
+struct RootChoice {
+  std::string path;  ///< empty: this machine's own /usr
+  std::string link;  ///< the link that led to it, or will once there is a root; empty: the path was set
+};
+
+/// CODEAPI_ROOT, or what package-init built, or this machine's own.
+Result<RootChoice> ChooseRoot(const Settings& settings);
+
+/// One line for people that says which root it is, what made it so and, for the host's, what to do.
+std::string DescribeRoot(const RootChoice& root);
+
+/// Where package-init keeps roots: CODEAPI_PACKAGES_DIR, or `packages` in the data directory.
+Result<std::string> PackagesDirectory(const Settings& settings);
+
 /// What the jailer is told.
-JailerSettings MakeJailerSettings(const Settings& settings);
+JailerSettings MakeJailerSettings(const Settings& settings, const RootChoice& root);
+
+/// Asked before every run: the path of the root for new cells. Follows `link` to each new root, and keeps the
+/// last one while there is none. Thread-safe only as far as one strand calls it.
+std::function<std::string()> FollowRoot(const RootChoice& root);
 
 /// What every execution is limited to.
 ExecutorLimits MakeExecutorLimits(const Settings& settings);

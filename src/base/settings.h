@@ -53,7 +53,13 @@ struct Settings {
   std::string data_dir;  ///< absolute; empty: the caller chooses
   std::string
       libexec_dir;  ///< absolute; where codeapi-jailer and codeapi-init are; empty: beside this program
-  std::string root = "host";  ///< what cells see as `/`: "host" or an absolute path
+  std::string
+      root;  ///< what cells see as `/`: "host" or an absolute path; empty: what package-init built, else host
+  std::string packages_dir;   ///< absolute; where package-init keeps roots; empty: the caller chooses
+  std::string package_lists;  ///< absolute; where the declared lists are; empty: beside this program
+  std::string debian_mirror;  ///< URI; empty: this machine's
+  std::string debian_security_mirror;  ///< URI; empty: this machine's
+  std::string debian_keyring;  ///< absolute; keys of both; empty: the debian-archive-keyring package's
 
   // Who asks
   AuthProvider auth_provider = AuthProvider::kAuto;

@@ -208,7 +208,18 @@ constexpr SettingInfo kTable[] = {
     {"CODEAPI_LIBEXEC_DIR", "", kPath, &S::libexec_dir, kCells,
      "where codeapi-jailer and codeapi-init are; unset: beside codeapi"},
     {"CODEAPI_ROOT", "", kPath, &S::root, kCells,
-     "file tree that programs see as /; host: this machine's /usr", .choices = kRootWords},
+     "file tree that programs see as /; host: this machine's /usr; unset: what package-init built, else host",
+     .choices = kRootWords},
+    {"CODEAPI_PACKAGES_DIR", "SANDBOX_PACKAGES_DIRECTORY", kPath, &S::packages_dir, kCells | kPackageInit,
+     "where package-init keeps what it builds; unset: packages in the data directory"},
+    {"CODEAPI_PACKAGE_LISTS", "", kPath, &S::package_lists, kPackageInit,
+     "lists of packages to build from; unset: those that came with codeapi"},
+    {"CODEAPI_DEBIAN_MIRROR", "", kString, &S::debian_mirror, kPackageInit,
+     "Debian archive that packages come from; unset: this machine's", 1, 2048},
+    {"CODEAPI_DEBIAN_SECURITY_MIRROR", "", kString, &S::debian_security_mirror, kPackageInit,
+     "Debian archive of security updates; unset: this machine's", 1, 2048},
+    {"CODEAPI_DEBIAN_KEYRING", "", kPath, &S::debian_keyring, kPackageInit,
+     "keys that both archives are signed with; unset: those of debian-archive-keyring"},
 
     {"CODEAPI_QUEUE_MAX", "", kInteger, &S::queue_max, kServe, "executions that may wait; more are refused",
      1, 1'000'000},
@@ -320,7 +331,9 @@ std::span<const SettingInfo> SettingsTable() {
 std::string RoleNames(unsigned roles) {
   std::string out;
   constexpr std::pair<Role, std::string_view> kNames[] = {
-      {kServe, "serve"}, {kRun, "run"}, {kDoctor, "doctor"}, {kFileServer, "file-server"}, {kKeys, "keys"}};
+      {kServe, "serve"},   {kRun, "run"},
+      {kDoctor, "doctor"}, {kFileServer, "file-server"},
+      {kKeys, "keys"},     {kPackageInit, "package-init"}};
   for (const auto& [role, name] : kNames) {
     if ((roles & role) == 0) continue;
     if (!out.empty()) out += ' ';

@@ -33,6 +33,7 @@ enum Role : unsigned {
   kDoctor = 4,
   kFileServer = 8,
   kKeys = 16,
+  kPackageInit = 32,
 };
 
 /// One accepted word of an enum and the value it stands for. The first word of a value is the one we print.

@@ -78,7 +78,7 @@ TEST(Settings, AnEmptyEnvironmentGivesTheDefaults) {
   EXPECT_EQ(s.max_nesting_depth, 10);
   EXPECT_EQ(s.max_path_length, 256);
   EXPECT_EQ(s.sandbox_uid_base, 200'000U);
-  EXPECT_EQ(s.root, "host");
+  EXPECT_EQ(s.root, "");
   EXPECT_EQ(s.sandbox_cpu_hundredths, 0);
   EXPECT_EQ(s.sandbox_cpu_weight, 100);
   EXPECT_EQ(s.cgroup, CgroupMode::kAuto);

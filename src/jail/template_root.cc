@@ -61,6 +61,9 @@ constexpr struct {
   const char* name;
   unsigned minor;
 } kDevices[] = {{"null", 3}, {"zero", 5}, {"full", 7}, {"random", 8}, {"urandom", 9}};
+// Where a root that package-init built keeps what belongs below /etc and /var. Programs get links to it,
+// since every mount makes every cell slower.
+constexpr const char* kShown = "/usr/lib/codeapi";
 constexpr const char* kTopLevel[] = {"bin", "lib", "lib32", "lib64", "libx32", "sbin"};
 
 // When the machine started, in seconds since the epoch: what `ps` reckons the start of processes from. No
@@ -130,7 +133,16 @@ class Builder {
           "make read-only " + to);
   }
 
+  bool LinkShown(const std::string& path) {
+    struct stat st{};
+    const std::string kept = kShown + path;
+    if (options_.source.empty() || ::lstat(Source(kept).c_str(), &st) != 0) return false;
+    Link(kept, path);
+    return true;
+  }
+
   void BindEntry(const std::string& path) {
+    if (LinkShown(path)) return;
     struct stat st{};
     if (::stat(Source(path).c_str(), &st) != 0) return;
     if (!S_ISDIR(st.st_mode)) return Copy(path);
@@ -178,6 +190,22 @@ class Builder {
       const ssize_t n = ::readlink(Source(path).c_str(), target.data(), target.size());
       if (n > 0) Link(std::string(target.data(), static_cast<std::size_t>(n)), path);
     }
+    // Node and Bun look for packages here, from /mnt/data upwards.
+    if (struct stat modules{};
+        !options_.source.empty() && ::lstat(Source("/node_modules").c_str(), &modules) == 0) {
+      Link("usr/local/lib/node_modules", "/node_modules");
+    }
+  }
+
+  // Whatever else a built root shows of /etc. What we make ourselves is there already and wins.
+  void ShownEtc() {
+    std::error_code ec;
+    const std::string kept = Source(std::string(kShown) + "/etc");
+    for (const auto& entry : std::filesystem::directory_iterator(kept, ec)) {
+      const std::string path = "/etc/" + entry.path().filename().string();
+      struct stat st{};
+      if (::lstat(At(path).c_str(), &st) != 0) LinkShown(path);
+    }
   }
 
   void Etc() {
@@ -200,6 +228,7 @@ class Builder {
     File("/etc/timezone", "Etc/UTC\n");
     Link("/usr/share/zoneinfo/Etc/UTC", "/etc/localtime");
     Link("/proc/self/mounts", "/etc/mtab");
+    if (!options_.source.empty()) ShownEtc();
     Synthetic();
   }
 

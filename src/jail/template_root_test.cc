@@ -55,6 +55,28 @@ TEST(TemplateRoot, ShowsThePartsOfItsSourceThatProgramsNeed) {
             "tool magic\nfonts");
 }
 
+// What package-init built: links instead of mounts, and the names we make ourselves stay ours.
+TEST(TemplateRoot, LinksToWhatABuiltRootKeepsForEtc) {
+  const testing::TempDir dir;
+  MakeSource(dir.path());
+  const fs::path kept = dir.path() / "usr/lib/codeapi/etc";
+  fs::create_directories(kept / "fonts");
+  fs::create_directories(kept / "java-21-openjdk");
+  fs::create_directories(dir.path() / "usr/local/lib/node_modules/pkg");
+  fs::create_symlink("usr/local/lib/node_modules", dir.path() / "node_modules");
+  testing::WriteFile(kept / "java-21-openjdk/conf", "java");
+  testing::WriteFile(kept / "passwd", "not this one");
+  const auto child = testing::RunInChild([&](int out) {
+    const std::string mounts = MountsOf(dir.path(), out);
+    Report(out, ReadFile("/etc/java-21-openjdk/conf"));
+    if (!fs::is_symlink("/etc/fonts") || !fs::is_directory("/etc/fonts")) Report(out, " fonts");
+    if (mounts.find(" /etc/") != std::string::npos) Report(out, " mounts: " + mounts);
+    if (ReadFile("/etc/passwd").find("sandbox") == std::string::npos) Report(out, " passwd");
+    if (!fs::is_directory("/node_modules/pkg")) Report(out, " node_modules");
+  });
+  EXPECT_EQ(child.output, "java");
+}
+
 // Attack 54: in a container the root is an overlay, and its options name the engine's directories.
 TEST(TemplateRoot, AnOverlayTellsNothingOfWhatItIsMadeOf) {
   const testing::TempDir dir;

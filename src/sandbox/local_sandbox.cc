@@ -64,7 +64,8 @@ class LocalSandbox::Impl : public std::enable_shared_from_this<Impl> {
       changed_.expires_at(asio::steady_timer::time_point::max());
       co_await changed_.async_wait(as_tuple(use_awaitable));
     }
-    if (client_ && client_->alive()) co_return client_;
+    const bool moved = RootMoved();
+    if (client_ && client_->alive() && !moved) co_return client_;
     if (stopped_) co_return Fail(ErrorCode::kUnavailable, "shutting down");
     starting_ = true;
     auto started = co_await Launch();
@@ -104,6 +105,21 @@ class LocalSandbox::Impl : public std::enable_shared_from_this<Impl> {
   }
 
  private:
+  // Whether new cells need another jailer. The runs under way hold the old client, which takes its jailer
+  // along when the last of them is done. Meanwhile there are two, so neighbouring generations use different
+  // user ids.
+  bool RootMoved() {
+    if (!options_.root) return false;
+    std::string root = options_.root();
+    if (root == options_.settings.root) return false;
+    options_.settings.root = std::move(root);
+    if (client_) {
+      options_.settings.uid_base += odd_ ? 0 - options_.settings.max_cells : options_.settings.max_cells;
+      odd_ = !odd_;
+    }
+    return true;
+  }
+
   asio::awaitable<Result<std::shared_ptr<JailerClient>>> Launch() {
     auto process = SpawnJailer(options_.jailer_path);
     if (!process) co_return std::unexpected(process.error());
@@ -130,7 +146,7 @@ class LocalSandbox::Impl : public std::enable_shared_from_this<Impl> {
   asio::strand<asio::any_io_executor> strand_;
   LocalSandboxOptions options_;
   std::shared_ptr<JailerClient> client_;
-  bool starting_ = false, stopped_ = false;
+  bool starting_ = false, stopped_ = false, odd_ = false;
   int running_processes_ = 0;
   asio::steady_timer changed_;
   mutable std::mutex info_mutex_;

@@ -1,6 +1,7 @@
 // A sandbox whose jailer is a child process on this machine.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -13,6 +14,9 @@ namespace codeapi {
 struct LocalSandboxOptions {
   std::string jailer_path;  ///< the codeapi-jailer executable; codeapi-init is beside it
   JailerSettings settings;
+  /// Asked before each run for the root of new cells; a new answer starts a new jailer for the runs from then
+  /// on, while those under way go on in theirs. Called on one strand. Empty: settings.root, always.
+  std::function<std::string()> root = {};
 };
 
 /// Starts the jailer at the first run and again whenever it has died; runs under way when it dies fail.
