@@ -5,8 +5,8 @@
 
 namespace codeapi {
 
-/// The StateStore key under which the session key (principal.h) of a storage session's owner is kept. It lives as
-/// long as the session's files may be used; the janitor removes them some time after.
+/// The StateStore key under which the session key (principal.h) of a storage session's owner is kept. It
+/// lives as long as the session's files may be used; the janitor removes them some time after.
 inline std::string OwnerKey(const std::string& session) {
   return "session:" + session;
 }

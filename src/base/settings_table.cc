@@ -159,8 +159,8 @@ constexpr SettingInfo kTable[] = {
     {"CODEAPI_PLAN_LIMITS", "", kDocument, &S::plan_limits, kServe,
      "limits by plan: {\"<plan>\":{\"run_memory_limit\":<bytes>,\"max_file_size\":<bytes>}}"},
 
-    {"MAX_FILE_SIZE", "CODEAPI_MAX_FILE_SIZE", kSize, &S::max_upload_size, kServe,
-     "largest uploaded file", 1, kTiB, .not_positive_is_default = true},
+    {"MAX_FILE_SIZE", "CODEAPI_MAX_FILE_SIZE", kSize, &S::max_upload_size, kServe, "largest uploaded file", 1,
+     kTiB, .not_positive_is_default = true},
     {"CODEAPI_UPLOAD_TIMEOUT", "", kDuration, &S::upload_timeout, kServe, "longest time to receive one file",
      kSecond, kDay},
     {"CODEAPI_OBJECT_STORE", "", kEnum, &S::object_store, kStores,

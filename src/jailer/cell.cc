@@ -24,7 +24,8 @@ namespace {
 
 constexpr auto kSetupDeadline = std::chrono::seconds(15);
 // For init to kill everything and reap it, on a machine that is busy with worse. A fork bomb's processes must
-// each get the CPU once more in order to end: beside 15 other cells and builds, 30 s were seen not to be enough.
+// each get the CPU once more in order to end: beside 15 other cells and builds, 30 s were seen not to be
+// enough.
 constexpr auto kEndDeadline = std::chrono::seconds(120);
 // The kernel takes a moment to empty a cgroup after its last process was reaped.
 constexpr auto kRemoveRetry = std::chrono::milliseconds(5);

@@ -42,13 +42,13 @@ TEST(FreeSourceName, OfJavaIsThatOfThePublicClass) {
 
 TEST_F(ExecutorTest, ALanguageThatTheRootLacksIsNotAFaultOfTheService) {
   RunTest(io, [&]() -> awaitable<void> {
-  sandbox.found.runtimes = {"bash"};
-  sandbox.script = [&](RunRequest, std::vector<RunInput>, RunSink&) -> awaitable<Result<Verdict>> {
-    ADD_FAILURE() << "there is nothing to run";
-    co_return Verdict{};
-  };
-  const ExecutionAnswer answer = co_await Execute();
-  EXPECT_EQ(answer.status, 400);
+    sandbox.found.runtimes = {"bash"};
+    sandbox.script = [&](RunRequest, std::vector<RunInput>, RunSink&) -> awaitable<Result<Verdict>> {
+      ADD_FAILURE() << "there is nothing to run";
+      co_return Verdict{};
+    };
+    const ExecutionAnswer answer = co_await Execute();
+    EXPECT_EQ(answer.status, 400);
     EXPECT_EQ(answer.body, R"j({"error":"Unsupported language: py (it is not installed in this sandbox)"})j");
   });
 }
