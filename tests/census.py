@@ -62,7 +62,7 @@ def named(comm):
 
 
 def cgroup_tops():
-    """The directories named codeapi.*, at whatever depth of whatever hierarchy a server has put them."""
+    """The directories named codeapi.PID, at whatever depth of whatever hierarchy a server has put them."""
     tops = set()
     for directory, below, _ in os.walk(CGROUP):
         ours = [name for name in below if name.startswith("codeapi.")]
@@ -71,12 +71,18 @@ def cgroup_tops():
     return tops
 
 
+def cgroup_tops_of(root):
+    """Those that a process or a descendant of it has made: others may run servers on this machine too."""
+    own = {str(pid) for pid in tree(root)}
+    return {top for top in cgroup_tops() if top.rsplit(".", 1)[1] in own}
+
+
 class Census:
     """The idle state of one server, and the wait until the machine is back in it."""
 
-    def __init__(self, server, tops_before):
+    def __init__(self, server):
         self.server = server
-        self.tops = cgroup_tops() - tops_before or cgroup_tops()
+        self.tops = cgroup_tops_of(server.process.pid)
         self.idle = self._steady()
 
     def _cgroups(self):

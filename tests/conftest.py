@@ -7,7 +7,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
-from census import Census, cgroup_tops  # noqa: E402
+from census import Census  # noqa: E402
 from harness import Server, rootless  # noqa: E402
 
 # Whole test suites of the runtimes take most of an hour: `make test-runtimes`.
@@ -25,9 +25,8 @@ def pytest_collection_modifyitems(config, items):
 
 def started(environment=None, data_dir=None):
     """A started server that carries its census."""
-    before = cgroup_tops()
     server = Server(environment, data_dir).start()
-    server.census = Census(server, before)
+    server.census = Census(server)
     return server
 
 

@@ -273,7 +273,7 @@ TEST_F(LockdownTest, AFailedStepIsNamed) {
   EXPECT_EQ(FailureAfter([](LockdownSpec& spec) { spec.keep_fd = 999; }),
             "set descriptors: Bad file descriptor");
   EXPECT_EQ(FailureAfter([](LockdownSpec& spec) {
-              static constexpr ResourceLimit kNone{9'999, 1};
+              static constexpr ResourceLimit kNone{RLIM_NLIMITS, 1};
               spec.limits = &kNone;
               spec.limit_count = 1;
             }),

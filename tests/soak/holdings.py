@@ -26,7 +26,7 @@ class Holdings:
         self.uid_base = server.uid_base
         self.server = server.process.pid
         self.jailers = [pid for pid, status in tree.items() if int(status["PPid"]) == server.process.pid]
-        self.tops = {top for top in census.cgroup_tops() if top.rsplit(".", 1)[1] in map(str, tree)}
+        self.tops = census.cgroup_tops_of(server.process.pid)
         self.named, self.rows = {}, {}
         self._processes(tree)
         self._kernel_objects(tree)
