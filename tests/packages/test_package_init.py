@@ -21,7 +21,7 @@ from harness import ROOT, Server, binary, clean_environment, rootless
 pytestmark = pytest.mark.skipif(rootless(), reason="only root can build a root")
 
 BUILD_SECONDS = 900  # reached only when something hangs
-SMALL = ["bash", "coreutils"]
+SMALL = ["bash", "coreutils", "libc-bin", "locales"]
 
 
 class PackagesDir:
