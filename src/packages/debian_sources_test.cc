@@ -42,7 +42,8 @@ TEST(DebianSources, OnlyHowMirrorsAreReachedIsTakenFromTheMachine) {
       NetworkSettings("APT \"\";\nAPT::Architecture \"amd64\";\nAcquire::http \"\";\n"
                       "Acquire::http::Proxy \"http://proxy:1\";\nAPT::Update::Post-Invoke:: \"rm -f x\";\n"
                       "Dir::Etc::netrc \"auth.conf\";\nDir::Etc::netrcparts \"/x\";\n"),
-      "Acquire::http::Proxy \"http://proxy:1\";\nDir::Etc::netrc \"/etc/apt/auth.conf\";\n");
+      "Acquire::http::Proxy \"http://proxy:1\";\nDir::Etc::netrc \"/etc/apt/auth.conf\";\n"
+      "Dir::Etc::netrcparts \"/x\";\n");
 }
 
 }  // namespace

@@ -38,7 +38,7 @@ TEST(Progress, IsNotChattyWithoutATerminal) {
   EXPECT_EQ(shown.text, "");
   shown.now += std::chrono::seconds(6);
   progress.Update(0.5, "x");
-  EXPECT_THAT(shown.text, HasSubstr("one: 12%"));
+  EXPECT_THAT(shown.text, HasSubstr("one: 24%"));
 }
 
 TEST(Progress, NeverGoesBack) {

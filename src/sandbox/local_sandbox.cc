@@ -9,6 +9,7 @@
 
 #include <mutex>
 #include <utility>
+#include <vector>
 
 #include <boost/asio.hpp>
 
@@ -68,12 +69,18 @@ class LocalSandbox::Impl : public std::enable_shared_from_this<Impl> {
     if (client_ && client_->alive() && !moved) co_return client_;
     if (stopped_) co_return Fail(ErrorCode::kUnavailable, "shutting down");
     starting_ = true;
+    const auto before = client_;
     auto started = co_await Launch();
     starting_ = false;
+    if (before && before->alive()) {
+      // A root in which no cell can be made is worse than the old one.
+      if (!started && !stopped_) started = before;
+      if (started && *started != before) Retire(before);
+    }
     changed_.cancel();
     if (stopped_) {
       if (started) (*started)->Close();
-      client_.reset();
+      CloseAll();
       co_return Fail(ErrorCode::kUnavailable, "shutting down");
     }
     co_return started;
@@ -81,8 +88,7 @@ class LocalSandbox::Impl : public std::enable_shared_from_this<Impl> {
 
   asio::awaitable<void> Stop() {
     stopped_ = true;
-    if (client_) client_->Close();
-    client_.reset();
+    CloseAll();
     while (starting_ || running_processes_ > 0) {
       changed_.expires_at(asio::steady_timer::time_point::max());
       co_await changed_.async_wait(as_tuple(use_awaitable));
@@ -92,8 +98,7 @@ class LocalSandbox::Impl : public std::enable_shared_from_this<Impl> {
   void CloseNow() {
     asio::post(strand_, [self = shared_from_this()] {
       self->stopped_ = true;
-      if (self->client_) self->client_->Close();
-      self->client_.reset();
+      self->CloseAll();
     });
   }
 
@@ -105,8 +110,22 @@ class LocalSandbox::Impl : public std::enable_shared_from_this<Impl> {
   }
 
  private:
-  // Whether new cells need another jailer. The runs under way hold the old client, which takes its jailer
-  // along when the last of them is done. Meanwhile there are two, so neighbouring generations use different
+  void CloseAll() {
+    if (client_) client_->Close();
+    client_.reset();
+    for (const auto& retired : retired_) {
+      if (const auto client = retired.lock()) client->Close();
+    }
+    retired_.clear();
+  }
+
+  // The runs under way hold the old client, which takes its jailer along when the last of them is done.
+  void Retire(const std::shared_ptr<JailerClient>& client) {
+    std::erase_if(retired_, [](const auto& retired) { return retired.expired(); });
+    retired_.push_back(client);
+  }
+
+  // Whether new cells need another jailer. For a while there may be two, so neighbouring ones use different
   // user ids.
   bool RootMoved() {
     if (!options_.root) return false;
@@ -146,6 +165,7 @@ class LocalSandbox::Impl : public std::enable_shared_from_this<Impl> {
   asio::strand<asio::any_io_executor> strand_;
   LocalSandboxOptions options_;
   std::shared_ptr<JailerClient> client_;
+  std::vector<std::weak_ptr<JailerClient>> retired_;  ///< of older roots, as long as runs hold them
   bool starting_ = false, stopped_ = false, odd_ = false;
   int running_processes_ = 0;
   asio::steady_timer changed_;

@@ -111,6 +111,48 @@ TEST_F(LocalSandboxTest, StartsANewJailerWhenOneWasKilled) {
   });
 }
 
+TEST_F(LocalSandboxTest, ANewRootGetsANewJailerWhileRunsUnderWayGoOn) {
+  std::string root;
+  LocalSandboxOptions options = Options();
+  options.root = [&] { return root; };
+  sandbox.emplace(io.get_executor(), options);
+  RunTest(io, [&]() -> awaitable<void> {
+    RecordingSink sink, second_sink;
+    auto running = co_await Endless(sink);
+    const auto first = Children();
+    CO_ASSERT(first.size() == 1);
+    root = "/";
+    co_await ExpectRuns();
+    co_await ExpectRuns();
+    EXPECT_EQ(Children().size(), 2u);
+    running->Cancel();
+    EXPECT_FALSE(co_await running->Outcome());
+    while (Children().size() != 1) co_await asio::post(io, asio::use_awaitable);
+    EXPECT_NE(Children(), first);
+    // Stop() ends runs in every root.
+    running = co_await Endless(second_sink);
+    root = "";
+    co_await ExpectRuns();
+    co_await sandbox->Stop();
+    EXPECT_FALSE(co_await running->Outcome());
+    EXPECT_TRUE(Children().empty());
+  });
+}
+
+TEST_F(LocalSandboxTest, ARootThatCannotBeUsedLeavesTheOldOne) {
+  std::string root;
+  LocalSandboxOptions options = Options();
+  options.root = [&] { return root; };
+  sandbox.emplace(io.get_executor(), options);
+  RunTest(io, [&]() -> awaitable<void> {
+    co_await ExpectRuns();
+    root = "/nonexistent";
+    co_await ExpectRuns();
+    co_await sandbox->Stop();
+    EXPECT_TRUE(Children().empty());
+  });
+}
+
 TEST_F(LocalSandboxTest, StopEndsRunsAndLeavesNoChild) {
   RunTest(io, [&]() -> awaitable<void> {
     RecordingSink sink;
