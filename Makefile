@@ -29,6 +29,7 @@ run: ## set up, build, start the service on 127.0.0.1:3112 and run an example th
 
 test: root-for-test setup ## set up, build and run every test
 	@scripts/build.sh release
+	@scripts/build-root.sh test build/test-root
 	@ctest --test-dir build/release --output-on-failure --no-tests=error -j $(JOBS)
 	@$(PYTHON) -m pytest tests
 
