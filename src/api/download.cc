@@ -1,23 +1,9 @@
 #include "api/api_context.h"
 #include "api/session_access.h"
 #include "base/text.h"
+#include "files/object_body.h"
 
 namespace codeapi {
-namespace {
-
-class ObjectBody final : public BodySource {
- public:
-  explicit ObjectBody(std::unique_ptr<ObjectReader> reader) : reader_(std::move(reader)) {}
-  asio::awaitable<Result<std::size_t>> read(std::span<char> into) override {
-    co_return co_await reader_->read(into);
-  }
-  std::optional<std::uint64_t> length() const override { return reader_->info().size; }
-
- private:
-  std::unique_ptr<ObjectReader> reader_;
-};
-
-}  // namespace
 
 asio::awaitable<Response> HandleDownload(const ApiContext& api, ApiCall& call) {
   auto key = co_await AccessibleObject(api, call);

@@ -10,6 +10,7 @@
 #include "base/ids.h"
 #include "base/text.h"
 #include "files/file_routes.h"
+#include "files/object_body.h"
 #include "files/object_json.h"
 #include "files/times.h"
 
@@ -19,18 +20,6 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::string_view kNoFile = "No matching file found";
-
-class ObjectBody final : public BodySource {
- public:
-  explicit ObjectBody(std::unique_ptr<ObjectReader> reader) : reader_(std::move(reader)) {}
-  asio::awaitable<Result<std::size_t>> read(std::span<char> into) override {
-    co_return co_await reader_->read(into);
-  }
-  std::optional<std::uint64_t> length() const override { return reader_->info().size; }
-
- private:
-  std::unique_ptr<ObjectReader> reader_;
-};
 
 Headers ObjectHeaders(const ObjectInfo& info) {
   Headers headers;

@@ -4,13 +4,14 @@
 #include <chrono>
 #include <cstddef>
 #include <functional>
-#include <memory>
+#include <string>
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 
 #include "base/log.h"
 #include "base/result.h"
+#include "net/periodic.h"
 #include "store/object_store.h"
 #include "store/state_store.h"
 
@@ -38,23 +39,26 @@ class Janitor {
   /// `objects`, `state` and `log` must outlive Stop().
   Janitor(boost::asio::any_io_executor executor, ObjectStore& objects, StateStore& state, Log& log,
           JanitorOptions options);
-  ~Janitor();
 
   /// One sweep over the whole store: how many files were removed. Ends early, with the error, when a store is
   /// away.
   boost::asio::awaitable<Result<std::size_t>> Sweep();
 
   /// Sweeps now and then until Stop().
-  void Start();
+  void Start() { periodic_.Start(); }
   /// Ends the sweeping and waits for the one under way to notice, at the latest after the session it is at.
-  boost::asio::awaitable<void> Stop();
+  boost::asio::awaitable<void> Stop() { return periodic_.Stop(); }
 
  private:
-  struct State;
-  static boost::asio::awaitable<Result<std::size_t>> SweepAll(std::shared_ptr<State> state);
-  static boost::asio::awaitable<Result<std::size_t>> SweepSession(State& state, const std::string& session);
-  static boost::asio::awaitable<void> Loop(std::shared_ptr<State> state);
-  std::shared_ptr<State> state_;
+  boost::asio::awaitable<Result<std::size_t>> SweepSession(const std::string& session);
+  boost::asio::awaitable<std::chrono::milliseconds> Turn();
+  std::chrono::system_clock::time_point horizon() const;
+
+  ObjectStore& objects_;
+  StateStore& owners_;
+  Log& log_;
+  const JanitorOptions options_;
+  Periodic periodic_;
 };
 
 }  // namespace codeapi

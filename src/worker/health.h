@@ -3,12 +3,12 @@
 
 #include <atomic>
 #include <chrono>
-#include <memory>
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 
 #include "base/log.h"
+#include "net/periodic.h"
 #include "sandbox/sandbox.h"
 
 namespace codeapi {
@@ -19,24 +19,26 @@ class HealthMonitor {
  public:
   HealthMonitor(boost::asio::any_io_executor executor, Sandbox& sandbox, Log& log,
                 std::chrono::milliseconds max_age);
-  ~HealthMonitor();
 
   /// Runs the canary once and says how it went.
   boost::asio::awaitable<Result<void>> Probe();
 
   /// Keeps probing until Stop(). The sandbox must outlive that.
-  void Start();
+  void Start() { periodic_.Start(); }
   /// Ends the probing and waits for the one under way.
-  boost::asio::awaitable<void> Stop();
+  boost::asio::awaitable<void> Stop() { return periodic_.Stop(); }
 
   /// True when a program has run within `max_age`.
   bool healthy() const;
 
  private:
-  struct State;
-  static boost::asio::awaitable<Result<void>> RunCanary(std::shared_ptr<State> state);
-  static boost::asio::awaitable<void> Loop(std::shared_ptr<State> state);
-  std::shared_ptr<State> state_;
+  boost::asio::awaitable<std::chrono::milliseconds> Turn();
+
+  Sandbox& sandbox_;
+  Log& log_;
+  const std::chrono::milliseconds max_age_;
+  std::atomic<std::chrono::steady_clock::rep> last_success_{0};  // 0: never
+  Periodic periodic_;
 };
 
 }  // namespace codeapi
