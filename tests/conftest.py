@@ -10,9 +10,6 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from census import Census  # noqa: E402
 from harness import Server, rootless  # noqa: E402
 
-# Whole test suites of the runtimes take most of an hour: `make test-runtimes`.
-collect_ignore = ["runtimes"]
-
 
 def pytest_collection_modifyitems(config, items):
     """Where servers run as an ordinary user without cgroups, what only cgroups can hold is not asked for."""

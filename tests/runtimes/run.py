@@ -34,7 +34,7 @@ def modules():
     return slow + sorted(found - set(slow))
 
 
-def tests_of(name, outside, inside):
+def run_both(name, outside, inside):
     """(what was run outside, differences) of one module or program."""
     path = next((path for path in PROGRAMS if path.name == name), None)
 
@@ -60,7 +60,7 @@ def main(names):
         inside = sides.Inside(server)
         outside = sides.Outside(inside.environment())
         with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
-            running = {pool.submit(tests_of, name, outside, inside): name for name in names}
+            running = {pool.submit(run_both, name, outside, inside): name for name in names}
             for done, task in enumerate(concurrent.futures.as_completed(running), 1):
                 ran, found = task.result()
                 counted += len(ran)

@@ -8,12 +8,13 @@ import pathlib
 import pytest
 
 from runtimes import sides
-from runtimes.comparison import compare, judge, lasting, read_table
-from runtimes.run import PROGRAMS, tests_of
+from runtimes.comparison import Difference, compare, judge, lasting, read_left_out, read_table
+from runtimes.run import PROGRAMS, run_both
 
-MODULES = ["test_ctypes", "test_epoll", "test_fcntl", "test_fork1", "test_mmap", "test_os", "test_pathlib",
-           "test_poll", "test_posix", "test_pty", "test_resource", "test_select", "test_shutil",
-           "test_sqlite3", "test_tempfile", "test_threadsignals", "test_wait4"]
+# What is nearest to the kernel, and done in seconds. Of the programs all but the compilers' minutes.
+MODULES = ["test_ctypes", "test_epoll", "test_fcntl", "test_mmap", "test_os", "test_pathlib", "test_posix",
+           "test_pty", "test_resource", "test_select", "test_shutil", "test_tempfile"]
+SHORT_PROGRAMS = [path for path in PROGRAMS if path.name != "compilers.sh"]
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +31,7 @@ def about(entries, name):
 
 
 def assert_as_the_table_says(name, both):
-    ran, differences = tests_of(name, *both)
+    ran, differences = run_both(name, *both)
     assert any(result == "pass" or not name.startswith("test_") for result, _ in ran.values()), ran
     entries = read_table()
     unexpected, _ = judge(differences, entries)
@@ -44,7 +45,7 @@ def test_cpythons_own_tests(both, module):
     assert_as_the_table_says(module, both)
 
 
-@pytest.mark.parametrize("path", PROGRAMS, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", SHORT_PROGRAMS, ids=lambda path: path.name)
 def test_programs(both, path):
     assert_as_the_table_says(path.name, both)
 
@@ -57,6 +58,31 @@ def test_every_kind_of_difference_is_found():
     found = [(d.test, d.outside, d.inside) for d in compare(outside, inside)]
     assert found == [("b", "pass", "error"), ("c", "fail", "pass"), ("d", "pass", "absent"),
                      ("e", "absent", "pass")]
+
+
+def test_a_module_without_results_is_one_difference():
+    outside = {"test.m.a": ("pass", ""), "test.m.b": ("pass", "")}
+    found = compare(outside, {"test_m": ("timeout", "in test_b")})
+    assert [str(d) for d in found] == ["test_m  absent -> timeout  in test_b"]
+    calls = []
+    assert lasting(found, calls.append) == found and not calls, "what hangs is not waited for again"
+
+
+def test_an_entry_may_name_what_the_test_says(tmp_path):
+    table = tmp_path / "table.txt"
+    table.write_text("m.*  pass -> error(OSError:?no*)  because\n")
+    differences = [Difference("m.a", "pass", "error", "OSError: no"), Difference("m.b", "pass", "error", "other")]
+    assert [d.test for d in judge(differences, read_table(table))[0]] == ["m.b"]
+
+
+def test_what_is_left_out_has_a_reason(tmp_path):
+    table = tmp_path / "left_out.txt"
+    table.write_text("# comment\ntest.m.a* because\n")
+    assert read_left_out(table) == ["test.m.a*"]
+    table.write_text("test.m.a*\n")
+    with pytest.raises(AssertionError, match="without a reason"):
+        read_left_out(table)
+    assert read_left_out()
 
 
 def test_what_differs_only_now_and_then_is_no_difference():
