@@ -58,6 +58,7 @@ class Expansion {
   }
   std::vector<std::string> Of(const std::vector<std::string>& list) const {
     std::vector<std::string> out;
+    out.reserve(list.size());
     for (const std::string& text : list) out.push_back(Of(text));
     return out;
   }
@@ -115,7 +116,11 @@ ProgramStartSpec MakeProgramStart(const Runtime& runtime, const Command& command
   environment["MPLBACKEND"] = program.plot_backend;
   environment["SANDBOX_LANGUAGE"] = runtime.language;
   for (const auto& [name, value] : command.environment) environment[name] = expansion.Of(value);
-  for (const auto& [name, value] : environment) out.env.push_back(name + "=" + value);
+  for (const auto& [name, value] : environment) {
+    std::string& entry = out.env.emplace_back(name);
+    entry += '=';
+    entry += value;
+  }
   return out;
 }
 
