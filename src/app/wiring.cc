@@ -52,7 +52,8 @@ Result<RootChoice> ChooseRoot(const Settings& settings) {
 }
 
 std::string DescribeRoot(const RootChoice& root) {
-  if (root.path.empty() && root.link.empty()) return "programs see this machine's own /usr (CODEAPI_ROOT=host)";
+  if (root.path.empty() && root.link.empty())
+    return "programs see this machine's own /usr (CODEAPI_ROOT=host)";
   if (root.path.empty()) {
     return "programs see this machine's own /usr: no root is built at " + root.link +
            " (codeapi package-init builds one)";

@@ -44,8 +44,8 @@ ExecutorLimits MakeExecutorLimits(const Settings& settings);
 /// codeapi-init beside it, cannot be executed.
 Result<std::string> FindJailer(const Settings& settings);
 
-/// Where files and state are kept unless a setting says so: /var/lib/codeapi for root, else the user's own data
-/// directory, whose parents are made. kInvalid when the user has no home.
+/// Where files and state are kept unless a setting says so: /var/lib/codeapi for root, else the user's own
+/// data directory, whose parents are made. kInvalid when the user has no home.
 Result<std::string> DefaultDataDirectory();
 
 }  // namespace codeapi
