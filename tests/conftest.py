@@ -1,6 +1,8 @@
 """Fixtures: a server for the whole session, and a factory for servers with settings of their own."""
 
+import os
 import pathlib
+import subprocess
 import sys
 
 import pytest
@@ -8,7 +10,7 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 from census import Census  # noqa: E402
-from harness import Server, rootless  # noqa: E402
+from harness import ROOT, Server, rootless  # noqa: E402
 
 
 def pytest_collection_modifyitems(config, items):
@@ -68,3 +70,15 @@ def make_server():
 def make_module_server():
     """The same, for servers that the tests of one file share."""
     yield from _factory()
+
+
+@pytest.fixture(scope="session")
+def languages_root():
+    """A root with every language: CODEAPI_TEST_ROOT (a directory, or host), else the one of profile `test`."""
+    given = os.environ.get("CODEAPI_TEST_ROOT")
+    if given:
+        return given
+    # Nothing to do when it is there, for `make test` has built it.
+    subprocess.run([ROOT / "scripts" / "build-root.sh", "test", "build/test-root"], check=True)
+    built = ROOT / "build" / "test-root" / "current"
+    return str(pathlib.Path(built).resolve())

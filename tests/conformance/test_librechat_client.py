@@ -16,6 +16,8 @@ from identity import Keys, new_api_key
 HERE = pathlib.Path(__file__).resolve().parent
 SECONDS = 300
 
+LANGUAGES = set("py js ts c cpp java php rs go d f90 r bash".split())
+
 # Programmatic tool calling does not exist yet.
 MISSING_STEPS = {"run_tools_with_code: two calls in parallel, then a failing one", "run_tools_with_bash"}
 MISSING_CHECKS = {("raw protocol corners", "bad continuation token 400"),
@@ -59,8 +61,13 @@ def drive(server, packages_dir, tmp_path, **environment):
     return run.stdout
 
 
-def test_in_local_mode(make_server, client_packages, tmp_path):
-    drive(make_server(), client_packages, tmp_path, TRY_NO_AUTH="1")
+def test_in_local_mode_with_every_language(make_server, client_packages, languages_root, tmp_path):
+    said = drive(make_server({"CODEAPI_ROOT": languages_root}), client_packages, tmp_path, TRY_NO_AUTH="1")
+    step = said.split("== execute_code: every language of the enum", 1)[1].split("\n== ", 1)[0]
+    answers = dict(re.findall(r'^   (\w+) +(".*)$', step, re.M))
+    assert set(answers) == LANGUAGES
+    wrong = {language: answer for language, answer in answers.items() if not re.search(r"stdout:\\n ?hi\\n", answer)}
+    assert not wrong
 
 
 def test_with_librechats_tokens(make_server, client_packages, tmp_path):

@@ -3,70 +3,19 @@
 All tests share one packages directory, so that packages are downloaded once; each has a list of its own.
 """
 
-import hashlib
-import json
 import os
 import pathlib
 import re
-import shutil
 import signal
 import subprocess
 import threading
-import zipfile
 
 import pytest
 
-from harness import ROOT, Server, binary, clean_environment, rootless
+from harness import Server, binary, clean_environment, rootless
+from packages_dir import BUILD_SECONDS, SMALL, PackagesDir
 
 pytestmark = pytest.mark.skipif(rootless(), reason="only root can build a root")
-
-BUILD_SECONDS = 900  # reached only when something hangs
-SMALL = ["bash", "coreutils", "libc-bin", "locales"]
-
-
-class PackagesDir:
-    """A packages directory and lists to build in it from."""
-
-    def __init__(self, path):
-        self.path = path / "packages"
-        self.lists = path / "lists"
-        self.lists.mkdir(parents=True)
-        shutil.copy(ROOT / "packages" / "finish.sh", self.lists)
-
-    def write_list(self, name, debian, more=""):
-        names = "".join(f"  - {package}\n" for package in debian)
-        (self.lists / f"{name}.yaml").write_text(f"suite: trixie\ndebian:\n{names}{more}")
-
-    def command(self, *arguments):
-        return [binary(), "package-init", "--dir", str(self.path), "--lists", str(self.lists), *arguments]
-
-    def run(self, *arguments, **environment):
-        return subprocess.run(self.command(*arguments), env=clean_environment(**environment), text=True,
-                              capture_output=True, timeout=BUILD_SECONDS)
-
-    def build(self, profile, *arguments, **environment):
-        done = self.run("--profile", profile, *arguments, **environment)
-        assert done.returncode == 0, done.stderr
-        return done
-
-    def current(self):
-        link = self.path / "current"
-        return os.readlink(link) if link.is_symlink() else None
-
-    def manifest(self):
-        return json.loads((self.path / "current" / "packages.json").read_text())
-
-    def roots(self):
-        return sorted(entry.name for entry in (self.path / "roots").iterdir())
-
-    def in_cell(self, code, extension="sh"):
-        """What a program prints in a cell that was told nothing but where the packages are."""
-        program = self.lists.parent / f"program.{extension}"
-        program.write_text(code)
-        done = subprocess.run([binary(), "run", str(program)], capture_output=True, text=True, timeout=BUILD_SECONDS,
-                              env=clean_environment(CODEAPI_PACKAGES_DIR=self.path), cwd=self.lists.parent)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
 
 
 @pytest.fixture(scope="module")
@@ -246,37 +195,3 @@ def test_list_and_dry_run_and_what_cannot_be_asked(packages):
     assert wrong.returncode == 1 and 'no profile "smal"; there are: ' in wrong.stderr
     for clash in (("--list", "--force"), ("--prune", "--dry-run"), ("--nonsense",)):
         assert packages.run(*clash).returncode not in (0, 1), clash
-
-
-def wheel(directory, name, version, code):
-    """Makes a wheel and returns its checksum."""
-    info = f"{name}-{version}.dist-info"
-    path = directory / f"{name}-{version}-py3-none-any.whl"
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr(f"{name}/__init__.py", code)
-        archive.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
-        archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: t\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
-        archive.writestr(f"{info}/RECORD", "")
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def test_wheels_are_installed_by_checksum_and_what_cannot_be_had_is_named(packages, tmp_path):
-    good = wheel(tmp_path, "goodwheel", "1.0", "answer = 42\n")
-    (packages.lists / "pypi").mkdir(exist_ok=True)
-    text = f"goodwheel==1.0 --hash=sha256:{good}\nabsent==1.0 --hash=sha256:{good}\nunlocked==2.0\n"
-    (packages.lists / "pypi" / "wheels.txt").write_text(text)
-    packages.write_list("wheels", [*SMALL, "python3"], "pypi: [wheels]\n")
-    offline = {"PIP_FIND_LINKS": tmp_path, "PIP_NO_INDEX": 1}
-    done = packages.build("wheels", **offline)
-    assert "left out: absent unlocked" in done.stdout
-    reasons = {package["name"]: package["reason"] for package in packages.manifest()["left_out"]}
-    assert "does not have it" in reasons["absent"] and "checksum is not known" in reasons["unlocked"]
-    assert {"name": "goodwheel", "version": "1.0", "architecture": "", "source": "pypi"} in packages.manifest()["packages"]
-    assert packages.in_cell("import goodwheel; print(goodwheel.answer, goodwheel.__cached__.endswith('.pyc'))",
-                            "py") == "42 True\n"
-
-    before = packages.current()
-    (packages.lists / "pypi" / "wheels.txt").write_text("goodwheel==1.0 --hash=sha256:" + "0" * 64 + "\n")
-    done = packages.run("--profile", "wheels", **offline)
-    assert done.returncode == 1 and "DO NOT MATCH THE HASHES" in done.stderr
-    assert packages.current() == before
