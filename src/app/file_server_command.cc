@@ -112,7 +112,7 @@ class FileService {
 }  // namespace
 
 int FileServerCommand(const FileServerOptions& options) {
-  ::signal(SIGPIPE, SIG_IGN);
+  (void)::signal(SIGPIPE, SIG_IGN);
   RaiseFileLimit();
   auto settings = EffectiveSettings(options);
   if (!settings) return Say(settings.error().message), 1;

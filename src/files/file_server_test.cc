@@ -173,6 +173,15 @@ TEST_F(FileServer, Forms) {
             (ObjectMeta{"a b___c.txt", "text/plain", true}));
 }
 
+TEST_F(FileServer, UnderscoresOfAnIdAreNotTakenForItsEnd) {
+  for (const std::string& id :
+       {std::string("abcdefghijklmnopqrst_"), std::string("abc___defghijklmnop__"), std::string(21, '_')}) {
+    ASSERT_EQ(post(File(id + "____name", "x") + "--b--\r\n").status, 200) << id;
+    EXPECT_EQ(Await(service_.store().stat({session_, id}))->meta.filename, "_name");
+  }
+  EXPECT_EQ(post(File("short___name", "x") + "--b--\r\n").status, 400);
+}
+
 TEST_F(FileServer, AFormIsStoredWholeOrNotAtAll) {
   const std::string first = NewId();
   ASSERT_EQ(put(id_, "taken", "x").status, 200);

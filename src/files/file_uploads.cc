@@ -78,13 +78,15 @@ asio::awaitable<std::expected<ObjectInfo, UploadError>> Store(const FileServerCo
   co_return info;
 }
 
-// `<id>___<name>`, percent-encoded; without the three underscores it is an id alone.
+// `<id>___<name>`, percent-encoded; without the three underscores it is an id alone. An id may have
+// underscores too, even three of them or one at its end, so it is its length that tells where it ends.
 std::pair<std::string, std::string> SplitName(std::string_view text) {
   constexpr std::string_view kBetween = "___";
   const std::string decoded = DecodeName(text);
-  const std::size_t at = decoded.find(kBetween);
-  if (at == std::string::npos) return {decoded, ""};
-  return {decoded.substr(0, at), decoded.substr(at + kBetween.size())};
+  if (decoded.size() <= kIdLength || !std::string_view(decoded).substr(kIdLength).starts_with(kBetween)) {
+    return {decoded, ""};
+  }
+  return {decoded.substr(0, kIdLength), decoded.substr(kIdLength + kBetween.size())};
 }
 
 asio::awaitable<std::expected<void, UploadError>> StoreForm(const FileServerContext& files,

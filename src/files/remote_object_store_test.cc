@@ -188,10 +188,8 @@ TEST_F(RemoteStore, AnObjectCutShortIsNeverAShortSuccess) {
   });
   TestServer server(std::move(router));
   const auto store = open("http://127.0.0.1:" + std::to_string(server.port()));
-  auto reader = Await(store->open(key_));
-  ASSERT_TRUE(reader) << reader.error().message;
-  EXPECT_EQ((*reader)->info().size, 1'000'000u);
-  EXPECT_EQ(CodeOf(Await(ReadAll(**reader))), ErrorCode::kUnavailable);
+  // The end may be noticed before the beginning is looked at.
+  EXPECT_EQ(CodeOf(Await(Get(*store, key_))), ErrorCode::kUnavailable);
 }
 
 TEST_F(RemoteStore, ARefusalEndsAnUploadBeforeItsEnd) {

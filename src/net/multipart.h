@@ -20,9 +20,10 @@ namespace codeapi {
 struct MultipartLimits {
   std::size_t max_parts = 1024;             ///< more are kTooLarge
   std::size_t max_field_bytes = 1uz << 20;  ///< of read_text(), whatever it is given
-  std::size_t max_header_bytes =
-      8 * 1024;  ///< of one part, boundary line's end to empty line; more: kInvalid
-  std::size_t max_margin_bytes = 64 * 1024;  ///< before the first and after the last boundary; more: kInvalid
+  /// Of one part, from the boundary line's end to the empty line. More is kInvalid.
+  std::size_t max_header_bytes = 8uz * 1024;
+  /// Before the first and after the last boundary. More is kInvalid.
+  std::size_t max_margin_bytes = 64uz * 1024;
 };
 
 /// A form, one part after the other (RFC 7578, RFC 2046 section 5.1). What stands before the first boundary
