@@ -1,5 +1,7 @@
 #include "worker/executor.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
@@ -160,8 +162,8 @@ std::string FreeSourceName(const ExecutionRequest& request) {
   };
   std::string name = stem + extension;
   for (int i = 1; taken(name); ++i) {
-    const std::string suffix = "_" + std::to_string(i);
-    name = fixed ? stem + suffix + extension : "program" + suffix + "/" + stem + extension;
+    name = fixed ? fmt::format("{}_{}{}", stem, i, extension)
+                 : fmt::format("program_{}/{}{}", i, stem, extension);
   }
   return name;
 }
