@@ -32,7 +32,7 @@ constexpr const char* kEtcEntries[] = {
     "magic",        "matplotlibrc",  "mime.types",    "perl",       "python3",
     "python3.9",    "python3.10",    "python3.11",    "python3.12", "python3.13",
     "python3.14",   "ImageMagick-6", "ImageMagick-7", "R",          "php",
-    "libreoffice",
+    "libreoffice",  "protocols",     "services",
 };
 constexpr unsigned kMemoryDevices = 1;  // major number
 constexpr struct {
