@@ -14,6 +14,9 @@
 namespace codeapi {
 
 // For the comparison of messages that carry it; found by argument-dependent lookup.
+bool operator==(const RefusedCall& a, const RefusedCall& b) {
+  return boost::pfr::eq_fields(a, b);
+}
 bool operator==(const HarvestRules& a, const HarvestRules& b) {
   return boost::pfr::eq_fields(a, b);
 }

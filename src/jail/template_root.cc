@@ -51,6 +51,8 @@ constexpr const char* kEtcEntries[] = {
     "R",
     "php",
     "libreoffice",
+    "protocols",
+    "services",
     "ldc2.conf",
     "java-17-openjdk",
     "java-21-openjdk",

@@ -15,6 +15,9 @@
 namespace codeapi {
 
 // For the comparison of messages that carry them; found by argument-dependent lookup.
+bool operator==(const RefusedCallReport& a, const RefusedCallReport& b) {
+  return boost::pfr::eq_fields(a, b);
+}
 bool operator==(const HarvestRules& a, const HarvestRules& b) {
   return boost::pfr::eq_fields(a, b);
 }

@@ -2,6 +2,7 @@
 
 import os
 
+import pytest
 from harness import rootless
 from program import facts, run
 
@@ -121,3 +122,11 @@ def test_what_uname_says(server):
     assert (found["hostname"], found["domainname"]) == ("sandbox", "(none)")
     assert found["random/boot_id"] == "00000000-0000-4000-8000-000000000000"
     assert found.get("../../version", "") == found.get("../../cmdline", "") == ""
+
+
+@pytest.mark.skipif(not os.path.exists("/etc/services"), reason="this machine has no /etc/services to show")
+def test_well_known_numbers_have_names(server):
+    assert run(server, "py", """
+        import socket
+        print(socket.getservbyname("https"), socket.getprotobyname("tcp"), socket.getservbyport(22))
+        """) == "443 6 ssh\n"

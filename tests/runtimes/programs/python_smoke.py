@@ -206,6 +206,10 @@ def tcp():
     socket.create_server(("127.0.0.1", 0)).close()
 
 
+def well_known_numbers():
+    assert (socket.getservbyname("https"), socket.getprotobyname("tcp")) == (443, 6)
+
+
 def interfaces():
     socket.if_nameindex()
 
@@ -224,8 +228,8 @@ def tables():
 CASES = [
     fork, spawn, forkserver, manager, queues, shared, process_pool, thread_pool, threads,
     asyncio_subprocess, asyncio_local_server, asyncio_server, subprocesses, signals, files, descriptors,
-    affinity, c_library, tls, database, zones, traceback_after_fault, tcp, interfaces, numbers, tables,
-    memory]
+    affinity, c_library, tls, database, zones, traceback_after_fault, tcp, well_known_numbers, interfaces,
+    numbers, tables, memory]
 
 if __name__ == "__main__":
     for case in CASES:
