@@ -238,6 +238,7 @@ Result<std::vector<LeftOutPackage>> InstallWheels(const RootInputs& inputs, cons
     if (!why.starts_with("this machine") && !why.starts_with("the package index cannot")) continue;
     for (++i; i < wanted.size(); ++i) leave(wanted[i], why);
   }
+  std::ranges::sort(left_out, {}, &LeftOutPackage::name);
   return left_out;
 }
 
