@@ -77,7 +77,9 @@ function(codeapi_room_tests)
       if(asio)
         codeapi_use_pch(${room}_tests)
       endif()
-      gtest_discover_tests(${room}_tests TEST_PREFIX ${room}. DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 120)
+      # What needs a server is disabled here and run by pytest, which starts one; ctest should not name it at all.
+      gtest_discover_tests(${room}_tests TEST_PREFIX ${room}. TEST_FILTER -DISABLED_*:*.DISABLED_*
+        DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 120)
     endif()
   endforeach()
 endfunction()

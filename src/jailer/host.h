@@ -5,6 +5,10 @@
 #include <memory>
 #include <optional>
 #include <string>
+<<<<<<< HEAD
+=======
+#include <utility>
+>>>>>>> cell
 #include <vector>
 
 #include "base/result.h"

@@ -66,7 +66,7 @@ def test_in_local_mode_with_every_language(make_server, client_packages, languag
     step = said.split("== execute_code: every language of the enum", 1)[1].split("\n== ", 1)[0]
     answers = dict(re.findall(r'^   (\w+) +(".*)$', step, re.M))
     assert set(answers) == LANGUAGES
-    wrong = {language: answer for language, answer in answers.items() if not re.search(r"stdout:\\n ?hi\\n", answer)}
+    wrong = {language: answer for language, answer in answers.items() if not re.search(r'stdout:\\n ?hi\b', answer)}
     assert not wrong
 
 

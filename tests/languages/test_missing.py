@@ -55,4 +55,4 @@ def test_doctor_lists_both(bash_only):
                           text=True, timeout=60, check=False).stdout
     assert re.search(r"^language bash +ok +/bin/bash$", told, re.MULTILINE), told
     assert re.search(r"^language py +missing +/usr/bin/python3 not found$", told, re.MULTILINE), told
-    assert re.search(r"fix: apt-get install python3$", told, re.MULTILINE), told
+    assert re.search(r"fix: codeapi package-init --profile full$", told, re.MULTILINE), told
