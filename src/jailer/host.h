@@ -5,10 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
-<<<<<<< HEAD
-=======
 #include <utility>
->>>>>>> cell
 #include <vector>
 
 #include "base/result.h"
