@@ -165,7 +165,7 @@ std::string SitePackages(const std::string& target) {
   std::error_code ec;
   for (const fs::directory_entry& entry : fs::directory_iterator(target + "/usr/lib", ec)) {
     const std::string name = entry.path().filename();
-    if (name.starts_with("python3.")) return target + "/usr/local/lib/" + name + "/dist-packages";
+    if (name.starts_with("python3.")) return fmt::format("{}/usr/local/lib/{}/dist-packages", target, name);
   }
   return "";
 }
@@ -178,9 +178,9 @@ Result<std::vector<InstalledPackage>> InstallNpm(const RootInputs& inputs, const
   for (const PlacedProgram& program : inputs.set.programs) groups.insert(program.group);
   for (const std::string& group : groups) {
     progress.Update(0.1, group);
-    if (auto ran = RunNpm(inputs, group, work + "/" + group, cache); !ran)
-      return std::unexpected(ran.error());
-    const std::string modules = work + "/" + group + "/node_modules";
+    const std::string directory = fmt::format("{}/{}", work, group);
+    if (auto ran = RunNpm(inputs, group, directory, cache); !ran) return std::unexpected(ran.error());
+    const std::string modules = directory + "/node_modules";
     for (const PlacedProgram& program : inputs.set.programs) {
       if (program.group != group) continue;
       if (auto placed = Place(program, modules, target); !placed) return std::unexpected(placed.error());

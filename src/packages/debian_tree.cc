@@ -44,7 +44,7 @@ void ShowStatus(std::string_view line, Progress& progress) {
   if (!line.starts_with("dlstatus:")) return;
   const std::size_t percent = line.find(':', 9), text = line.find(':', percent + 1);
   if (text == line.npos) return;
-  const double done = std::atof(std::string(line.substr(percent + 1, text - percent - 1)).c_str());
+  const double done = std::strtod(std::string(line.substr(percent + 1, text - percent - 1)).c_str(), nullptr);
   progress.Update(done / 100, line.substr(text + 1));
 }
 
@@ -58,7 +58,7 @@ std::vector<std::string> Isolated(std::vector<std::string> argv) {
   std::vector<std::string> out = {"unshare",      "--mount",      "--pid", "--fork",
                                   "--kill-child", "--mount-proc", "--"};
   std::vector<std::string> probe = out;
-  probe.push_back("true");
+  probe.emplace_back("true");
   if (!RunProgram({.argv = probe})) return argv;
   out.insert(out.end(), argv.begin(), argv.end());
   return out;

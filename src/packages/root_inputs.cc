@@ -22,7 +22,7 @@ const std::regex kPypiLine(
     "([A-Za-z0-9][A-Za-z0-9._-]*)==([A-Za-z0-9.+!]+)((?:\\s+--hash=sha256:[0-9a-f]{64})*)\\s*");
 
 void Append(std::string& text, const std::string& key, const std::vector<std::string>& words) {
-  for (const std::string& word : words) text += key + " " + word + "\n";
+  for (const std::string& word : words) text += fmt::format("{} {}\n", key, word);
 }
 
 std::string Digest(const std::string& text) {
@@ -86,16 +86,16 @@ Result<RootInputs> LoadRootInputs(const std::string& directory, const std::strin
   for (const PlacedProgram& program : out.set.programs) groups.insert(program.group);
   if (!out.set.npm.empty()) groups.insert(out.set.npm);
   for (const std::string& group : groups) {
-    names.insert("npm/" + group + "/package.json");
-    names.insert("npm/" + group + "/package-lock.json");
+    names.insert(fmt::format("npm/{}/package.json", group));
+    names.insert(fmt::format("npm/{}/package-lock.json", group));
   }
   for (const std::string& name : names) {
-    auto content = ReadWholeFile(directory + "/" + name);
+    auto content = ReadWholeFile(fmt::format("{}/{}", directory, name));
     if (!content) return std::unexpected(content.error());
     out.files[name] = std::move(*content);
   }
   for (const std::string& name : out.set.pypi) {
-    const std::string file = directory + "/pypi/" + name + ".txt";
+    const std::string file = fmt::format("{}/pypi/{}.txt", directory, name);
     auto content = ReadWholeFile(file);
     if (!content) return std::unexpected(content.error());
     auto packages = ParsePypiList(file, *content);

@@ -31,7 +31,7 @@ struct RootManifest {
 };
 
 /// kInvalid for what ToJson did not make.
-Result<RootManifest> ParseRootManifest(const std::string& json);
+Result<RootManifest> ParseRootManifest(const std::string& text);
 
 /// Reads `root`/packages.json. kNotFound when the root is not complete.
 Result<RootManifest> ReadRootManifest(const std::string& root);

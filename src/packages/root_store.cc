@@ -31,7 +31,7 @@ bool Complete(const std::string& root) {
 int Generation(const std::string& name, const std::string& address) {
   if (name == address) return 1;
   if (!name.starts_with(address + ".")) return 0;
-  return std::atoi(name.c_str() + address.size() + 1);
+  return static_cast<int>(std::strtol(name.c_str() + address.size() + 1, nullptr, 10));
 }
 
 // The roots of all mounts that processes of this machine have: cells show theirs by bind mounts.
@@ -97,7 +97,7 @@ Result<std::string> RootStore::BeginBuild() const {
     if (!name.starts_with(kBuildPrefix)) continue;
     if (auto removed = RemoveTree(roots() + "/" + name); !removed) return std::unexpected(removed.error());
   }
-  const std::string build = roots() + "/" + kBuildPrefix + NewId();
+  std::string build = roots() + "/" + kBuildPrefix + NewId();
   if (auto made = MakeDirectories(build); !made) return std::unexpected(made.error());
   ::chmod(build.c_str(), 0755);
   return build;
@@ -107,7 +107,7 @@ Result<std::string> RootStore::Publish(const std::string& build, const std::stri
   if (auto synced = SyncTree(build); !synced) return std::unexpected(synced.error());
   int generation = 1;
   for (const std::string& name : Names()) generation = std::max(generation, Generation(name, address) + 1);
-  const std::string target = roots() + "/" + address + (generation > 1 ? fmt::format(".{}", generation) : "");
+  std::string target = roots() + "/" + address + (generation > 1 ? fmt::format(".{}", generation) : "");
   // A directory is never renamed over one that is not empty.
   if (::rename(build.c_str(), target.c_str()) == 0) return target;
   const int error = errno;

@@ -49,7 +49,7 @@ struct Prepared {
       const std::string_view text = *entry;
       if (!run.environment.contains(std::string(text.substr(0, text.find('='))))) texts.emplace_back(text);
     }
-    for (const auto& [name, value] : run.environment) texts.push_back(name + "=" + value);
+    for (const auto& [name, value] : run.environment) texts.push_back(fmt::format("{}={}", name, value));
     for (std::size_t i = 0; i < texts.size(); ++i) (i < arguments ? argv : envp).push_back(texts[i].data());
     argv.push_back(nullptr);
     envp.push_back(nullptr);
@@ -62,12 +62,13 @@ struct Prepared {
   // Out of the way first: the pipes may have the numbers that they are moved to.
   output = ::fcntl(output, F_DUPFD, 10);
   status = ::fcntl(status, F_DUPFD, 10);
+  if (null < 0 || output < 0 || status < 0) ::_exit(126);
   ::dup2(null, 0);
   ::dup2(output, 1);
   ::dup2(output, 2);
   ::dup2(status, kStatusFd);
   ::close_range(kStatusFd + 1, ~0u, 0);
-  ::signal(SIGPIPE, SIG_DFL);
+  if (::signal(SIGPIPE, SIG_DFL) == SIG_ERR) ::_exit(126);
   if (!run.directory.empty() && ::chdir(run.directory.c_str()) != 0) ::_exit(126);
   ::execve(path, prepared.argv.data(), prepared.envp.data());
   ::_exit(127);
