@@ -15,16 +15,16 @@ SHA256_CTX* Context(std::array<std::uint8_t, 128>& state) {
 
 }  // namespace
 
-Sha256::Sha256() {
+InitSha256::InitSha256() {
   new (state_.data()) SHA256_CTX;
   SHA256_Init(Context(state_));
 }
 
-void Sha256::Update(const void* data, std::size_t size) {
+void InitSha256::Update(const void* data, std::size_t size) {
   SHA256_Update(Context(state_), data, size);
 }
 
-Digest Sha256::Finish() {
+Digest InitSha256::Finish() {
   Digest out;
   SHA256_Final(out.data(), Context(state_));
   return out;

@@ -9,11 +9,12 @@ namespace codeapi {
 
 using Digest = std::array<std::uint8_t, 32>;
 
-/// Incremental SHA-256. Uses OpenSSL's low-level functions: the EVP interface would pull the whole provider
-/// machinery into init, which is static and wants to stay tiny.
-class Sha256 {
+/// Incremental SHA-256, apart from the services' Sha256 (store/sha256.h): one name for both would be one
+/// symbol. Uses OpenSSL's low-level functions: the EVP interface would pull the whole provider machinery into
+/// init, which is static and wants to stay tiny.
+class InitSha256 {
  public:
-  Sha256();
+  InitSha256();
   void Update(const void* data, std::size_t size);
   Digest Finish();
 

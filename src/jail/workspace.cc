@@ -18,7 +18,7 @@ std::string BaseName(const std::string& path) {
 
 int Workspace::BeginFile(const CellFile& file) {
   current_ = file;
-  hash_ = Sha256();
+  hash_ = InitSha256();
   size_ = 0;
   if (file.kind == CellFileKind::kStdin) {
     auto fd = root_.Open(".", O_TMPFILE | O_RDWR, 0600);
@@ -68,7 +68,7 @@ int Workspace::EndFile() {
 
 bool Workspace::Unchanged(int fd, std::uint64_t size, const Known& known) const {
   if (size != known.size) return false;
-  Sha256 hash;
+  InitSha256 hash;
   std::array<char, 65536> buffer;
   std::uint64_t total = 0;
   while (true) {

@@ -78,7 +78,7 @@ class Workspace {
   // The file being written.
   std::optional<CellFile> current_;
   UniqueFd fd_;
-  Sha256 hash_;
+  InitSha256 hash_;
   std::uint64_t size_ = 0;
   UniqueFd stdin_;
 };
