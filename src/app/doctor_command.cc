@@ -221,16 +221,11 @@ int DoctorCommand() {
     std::fprintf(stderr, "codeapi: %s\n", settings.error().message.c_str());
     return 1;
   }
-  const auto root = ChooseRoot(*settings);
-  if (!root) {
-    std::fprintf(stderr, "codeapi: %s\n", root.error().message.c_str());
-    return 1;
-  }
-  std::vector<Finding> findings = {
-      Kernel(),  Privileges(), Namespaces(), UserNamespaces(),       Cgroups(),
-      Seccomp(), Landlock(),   Kvm(),        Executables(*settings), Root(*root)};
-  for (Finding& language : Languages(*root)) findings.push_back(std::move(language));
-  findings.push_back(Cell(*settings, *root));
+  const RootChoice root = ChooseRoot(*settings);
+  std::vector<Finding> findings = {Kernel(),  Privileges(), Namespaces(), UserNamespaces(),       Cgroups(),
+                                   Seccomp(), Landlock(),   Kvm(),        Executables(*settings), Root(root)};
+  for (Finding& language : Languages(root)) findings.push_back(std::move(language));
+  findings.push_back(Cell(*settings, root));
   for (const Finding& finding : findings) {
     fmt::print("{:<16} {:<8} {}\n", finding.what, StateName(finding.state), finding.detail);
     if (!finding.fix.empty()) fmt::print("{:<16} {:<8} fix: {}\n", "", "", finding.fix);

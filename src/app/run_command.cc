@@ -178,9 +178,7 @@ int RunCommand(const RunOptions& options) {
 
   ::signal(SIGPIPE, SIG_IGN);
   asio::io_context io(1);
-  const auto root = ChooseRoot(*settings);
-  if (!root) return Complain(root.error());
-  JailerSettings jailer_settings = MakeJailerSettings(*settings, *root);
+  JailerSettings jailer_settings = MakeJailerSettings(*settings, ChooseRoot(*settings));
   jailer_settings.max_cells = 1;
   jailer_settings.pool_size = 0;
   LocalSandbox sandbox(io.get_executor(), {*jailer, jailer_settings});

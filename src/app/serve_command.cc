@@ -218,10 +218,9 @@ int ServeCommand(const ServeOptions& options) {
   if (!settings) return Say(settings.error().message), 1;
   auto jailer = FindJailer(*settings);
   if (!jailer) return Say(jailer.error().message), 1;
-  const auto root = ChooseRoot(*settings);
-  if (!root) return Say(root.error().message), 1;
-  Say(DescribeRoot(*root));
-  Service service(std::move(*settings), std::move(*jailer), *root);
+  const RootChoice root = ChooseRoot(*settings);
+  Say(DescribeRoot(root));
+  Service service(std::move(*settings), std::move(*jailer), root);
   if (auto opened = service.Open(); !opened) return Say(opened.error().message), 1;
   return service.Run();
 }

@@ -44,13 +44,14 @@ Result<std::string> PackagesDirectory(const Settings& settings) {
   return *data + "/packages";
 }
 
-Result<RootChoice> ChooseRoot(const Settings& settings) {
-  if (settings.root == "host") return RootChoice{};
-  if (!settings.root.empty()) return RootChoice{settings.root, ""};
+RootChoice ChooseRoot(const Settings& settings) {
+  if (settings.root == "host") return {};
+  if (!settings.root.empty()) return {settings.root, ""};
   auto directory = PackagesDirectory(settings);
-  if (!directory) return std::unexpected(directory.error());
+  // Without a home there is no place where a root could have been built; doctor and run need none.
+  if (!directory) return {};
   const std::string link = RootStore(*directory).current_link();
-  return RootChoice{ResolveRoot(link).value_or(""), link};
+  return {ResolveRoot(link).value_or(""), link};
 }
 
 std::string DescribeRoot(const RootChoice& root) {

@@ -21,8 +21,9 @@ struct RootChoice {
   std::string link;  ///< the link that led to it, or will once there is a root; empty: the path was set
 };
 
-/// CODEAPI_ROOT, or what package-init built, or this machine's own.
-Result<RootChoice> ChooseRoot(const Settings& settings);
+/// CODEAPI_ROOT, or what package-init built, or this machine's own. Never fails: what it names may still be
+/// no root, which shows when a cell is made.
+RootChoice ChooseRoot(const Settings& settings);
 
 /// One line for people that says which root it is, what made it so and, for the host's, what to do.
 std::string DescribeRoot(const RootChoice& root);
