@@ -22,6 +22,7 @@ def test_coproc_and_job_control(server):
         exec {UP[1]}>&-; wait "$UP_PID"
         sleep 1000 & kill %%; wait %% 2>/dev/null; echo "ended $?"
         set -m; (exit 3) & wait $!; echo "job $?"; sleep 0.01 & fg %+ > /dev/null && echo foreground
+        set +m  # or wait may end with the news that the job was stopped
         sleep 1000 & kill -STOP $!; jobs -l > /dev/null; kill -CONT $!; kill $!; wait $! 2>/dev/null; echo $?
         for i in 1 2 3; do (exit $i) & done; wait -n; wait; echo all
         trap 'echo trapped' TERM; kill -TERM $$; trap 'echo bye' EXIT
