@@ -196,8 +196,10 @@ def steps_of(value):
 
 
 def root_setting():
-    """CODEAPI_ROOT of the caller, if there is one: the languages are those of the root."""
-    return {name: os.environ[name] for name in ("CODEAPI_ROOT",) if name in os.environ}
+    """The root whose languages are measured: CODEAPI_ROOT, else one that is built here, else the machine's own."""
+    built = [str(ROOT / "build" / name / "current") for name in ("test-root", "root")
+             if (ROOT / "build" / name / "current").exists()]
+    return {"CODEAPI_ROOT": os.environ.get("CODEAPI_ROOT") or (built or ["host"])[0]}
 
 
 def installed_languages():
@@ -328,10 +330,16 @@ def main():
         sys.exit(f"bench: {binary()} is missing: make build")
     hardware = machine()
     progress("starting the server")
-    server = Server(root_setting()).start()
+    languages_server = Server(root_setting()).start()
+    try:
+        languages = measure_languages(languages_server, compiles)
+        languages_server.stop()
+    finally:
+        languages_server.destroy()
+    # The interpreters that the floors are measured with.
+    server = Server({"CODEAPI_ROOT": "host"}).start()
     try:
         latency = measure_latency(server, rounds)
-        languages = measure_languages(server, compiles)
         throughput = {name: measure_throughput(server, name, seconds) for name in WORK}
         progress("moving files")
         moved = transfers.measure(server, max(5, rounds // 5))

@@ -174,6 +174,7 @@ def resident(server, what):
     return int(re.search(rf"^{what}:\s+(\d+) kB", text, re.M)[1]) * 1024
 
 
+@pytest.mark.memory
 def test_a_gigabyte_passes_through_in_constant_memory(make_server):
     server = make_server({"MAX_FILE_SIZE": "2GiB", "CODEAPI_UPLOAD_TIMEOUT": "5m"})
     block, blocks = bytes(range(256)) * 4096, 1024
