@@ -54,7 +54,7 @@ int List(const RootStore& store) {
 
 int Prune(const RootStore& store) {
   if (auto made = MakeDirectories(store.roots()); !made) return Complain(made.error());
-  auto lease = Lease::Acquire(store.lease_path(), {}, [](const std::string&) {});
+  auto lease = BuildLease::Acquire(store.lease_path(), {}, [](const std::string&) {});
   if (!lease) return Complain(lease.error());
   const auto removed = store.Prune();
   if (!removed) return Complain(removed.error());

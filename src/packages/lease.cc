@@ -100,10 +100,13 @@ bool IsGone(const LeaseHolder& holder) {
   return StartTime(holder.pid) != holder.started;
 }
 
-Result<std::unique_ptr<Lease>> Lease::Acquire(const std::string& path, const LeaseTimes& times,
-                                              const std::function<void(const std::string&)>& waiting) {
+Result<std::unique_ptr<BuildLease>> BuildLease::Acquire(
+    const std::string& path, const LeaseTimes& times,
+    const std::function<void(const std::string&)>& waiting) {
   const std::string identity = FormatLease(ThisProcess());
-  const auto mine = [&] { return std::unique_ptr<Lease>(new Lease(path, identity, times.heartbeat)); };
+  const auto mine = [&] {
+    return std::unique_ptr<BuildLease>(new BuildLease(path, identity, times.heartbeat));
+  };
   Watcher watcher(path, times.stale);
   while (true) {
     auto created = Create(path, identity);
@@ -126,12 +129,12 @@ Result<std::unique_ptr<Lease>> Lease::Acquire(const std::string& path, const Lea
   }
 }
 
-Lease::Lease(std::string path, std::string identity, std::chrono::milliseconds heartbeat)
+BuildLease::BuildLease(std::string path, std::string identity, std::chrono::milliseconds heartbeat)
     : path_(std::move(path)),
       identity_(std::move(identity)),
       thread_([this, heartbeat] { Beat(heartbeat); }) {}
 
-Lease::~Lease() {
+BuildLease::~BuildLease() {
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
@@ -141,11 +144,11 @@ Lease::~Lease() {
   if (held()) ::unlink(path_.c_str());
 }
 
-bool Lease::held() const {
+bool BuildLease::held() const {
   return ReadWholeFile(path_).value_or("") == identity_;
 }
 
-void Lease::Beat(std::chrono::milliseconds heartbeat) {
+void BuildLease::Beat(std::chrono::milliseconds heartbeat) {
   std::unique_lock lock(mutex_);
   while (!changed_.wait_for(lock, heartbeat, [this] { return stopping_; })) {
     if (held()) ::utimensat(AT_FDCWD, path_.c_str(), nullptr, 0);

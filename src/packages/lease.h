@@ -27,22 +27,22 @@ struct LeaseTimes {
 };
 
 /// Held from Acquire until destruction. Not movable; its own thread keeps it fresh.
-class Lease {
+class BuildLease {
  public:
   /// Waits for the lease that is the file `path`. `waiting` is called with the holder's description each
   /// time it is found to be held by somebody else. Fails only when the file cannot be made or read.
-  static Result<std::unique_ptr<Lease>> Acquire(
+  static Result<std::unique_ptr<BuildLease>> Acquire(
       const std::string& path, const LeaseTimes& times,
       const std::function<void(const std::string& holder)>& waiting);
-  ~Lease();
-  Lease(const Lease&) = delete;
-  Lease& operator=(const Lease&) = delete;
+  ~BuildLease();
+  BuildLease(const BuildLease&) = delete;
+  BuildLease& operator=(const BuildLease&) = delete;
 
   /// Whether the file is still ours: false once somebody took it over.
   bool held() const;
 
  private:
-  Lease(std::string path, std::string identity, std::chrono::milliseconds heartbeat);
+  BuildLease(std::string path, std::string identity, std::chrono::milliseconds heartbeat);
   void Beat(std::chrono::milliseconds heartbeat);
 
   const std::string path_, identity_;

@@ -20,13 +20,13 @@ constexpr LeaseTimes kQuick{milliseconds(10), milliseconds(200), milliseconds(5)
 // Nothing in these tests waits for it.
 constexpr LeaseTimes kNeverStale{milliseconds(10), std::chrono::hours(1), milliseconds(5)};
 
-std::unique_ptr<Lease> Take(const std::string& path, const LeaseTimes& times) {
-  auto lease = Lease::Acquire(path, times, {});
+std::unique_ptr<BuildLease> Take(const std::string& path, const LeaseTimes& times) {
+  auto lease = BuildLease::Acquire(path, times, {});
   EXPECT_TRUE(lease) << lease.error().message;
   return lease ? std::move(*lease) : nullptr;
 }
 
-TEST(Lease, IsAFileAsLongAsItIsHeld) {
+TEST(BuildLease, IsAFileAsLongAsItIsHeld) {
   const testing::PackagesDir dir;
   {
     const auto lease = Take(dir / "lease", kNeverStale);
@@ -36,13 +36,13 @@ TEST(Lease, IsAFileAsLongAsItIsHeld) {
   EXPECT_FALSE(std::filesystem::exists(dir / "lease"));
 }
 
-TEST(Lease, TheSecondWaitsForTheFirst) {
+TEST(BuildLease, TheSecondWaitsForTheFirst) {
   const testing::PackagesDir dir;
   auto first = Take(dir / "lease", kNeverStale);
   std::latch waiting(1);
   std::atomic<bool> told = false, got = false;
   std::thread second([&] {
-    const auto lease = Lease::Acquire(dir / "lease", kNeverStale, [&](const std::string& holder) {
+    const auto lease = BuildLease::Acquire(dir / "lease", kNeverStale, [&](const std::string& holder) {
       if (!told.exchange(true)) {
         EXPECT_NE(holder.find(std::to_string(::getpid())), holder.npos);
         waiting.count_down();
@@ -58,11 +58,11 @@ TEST(Lease, TheSecondWaitsForTheFirst) {
   EXPECT_TRUE(got);
 }
 
-TEST(Lease, OfADeadProcessIsTakenOverAtOnce) {
+TEST(BuildLease, OfADeadProcessIsTakenOverAtOnce) {
   const testing::PackagesDir dir;
   const pid_t child = ::fork();
   if (child == 0) {
-    auto lease = Lease::Acquire(dir / "lease", kNeverStale, {});
+    auto lease = BuildLease::Acquire(dir / "lease", kNeverStale, {});
     ::_exit(lease ? 0 : 1);  // without giving it back
   }
   int status = 0;
@@ -72,19 +72,19 @@ TEST(Lease, OfADeadProcessIsTakenOverAtOnce) {
   EXPECT_TRUE(Take(dir / "lease", kNeverStale)->held());
 }
 
-TEST(Lease, OfAnotherMachineIsTakenOverWhenItsHeartStops) {
+TEST(BuildLease, OfAnotherMachineIsTakenOverWhenItsHeartStops) {
   const testing::PackagesDir dir;
   ReplaceFile(dir / "lease", FormatLease({"elsewhere/boot/pid:[1]", 1, "1", "nonce"})).value();
   EXPECT_TRUE(Take(dir / "lease", kQuick)->held());
 }
 
-TEST(Lease, NonsenseIsTakenOverWhenNobodyRewritesIt) {
+TEST(BuildLease, NonsenseIsTakenOverWhenNobodyRewritesIt) {
   const testing::PackagesDir dir;
   ReplaceFile(dir / "lease", "").value();
   EXPECT_TRUE(Take(dir / "lease", kQuick)->held());
 }
 
-TEST(Lease, WhoeverLostItDoesNotRemoveTheNewHolders) {
+TEST(BuildLease, WhoeverLostItDoesNotRemoveTheNewHolders) {
   const testing::PackagesDir dir;
   auto first = Take(dir / "lease", kNeverStale);
   const std::string other = FormatLease({"elsewhere/boot/pid:[1]", 1, "1", "nonce"});
@@ -94,7 +94,7 @@ TEST(Lease, WhoeverLostItDoesNotRemoveTheNewHolders) {
   EXPECT_EQ(ReadWholeFile(dir / "lease").value(), other);
 }
 
-TEST(Lease, AProcessIdThatIsUsedAgainIsNotItsHolder) {
+TEST(BuildLease, AProcessIdThatIsUsedAgainIsNotItsHolder) {
   LeaseHolder holder = ThisProcess();
   EXPECT_FALSE(IsGone(holder));
   holder.started = "1";
@@ -103,9 +103,9 @@ TEST(Lease, AProcessIdThatIsUsedAgainIsNotItsHolder) {
   EXPECT_FALSE(IsGone(holder));
 }
 
-TEST(Lease, CannotBeTakenWhereNothingCanBeWritten) {
+TEST(BuildLease, CannotBeTakenWhereNothingCanBeWritten) {
   const testing::PackagesDir dir;
-  EXPECT_FALSE(Lease::Acquire(dir / "none/lease", kNeverStale, {}));
+  EXPECT_FALSE(BuildLease::Acquire(dir / "none/lease", kNeverStale, {}));
 }
 
 }  // namespace

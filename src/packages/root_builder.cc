@@ -194,7 +194,7 @@ Result<RootBuildOutcome> BuildRoot(const RootInputs& inputs, const RootBuildOpti
   }
   Progress progress(Steps(inputs), options.terminal, ToStderr);
   std::string told;
-  auto lease = Lease::Acquire(store.lease_path(), options.lease, [&](const std::string& holder) {
+  auto lease = BuildLease::Acquire(store.lease_path(), options.lease, [&](const std::string& holder) {
     if (holder != std::exchange(told, holder))
       progress.Say(fmt::format("{} is building here; waiting for it", holder));
   });
