@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <csignal>
-#include <thread>
 #include <vector>
 
 #include <boost/asio.hpp>
@@ -23,9 +22,7 @@ Result<Settings> EffectiveSettings(const FileServerOptions& options) {
   if (options.port) settings->file_server_port = static_cast<std::uint16_t>(*options.port);
   if (options.data_dir) settings->data_dir = *options.data_dir;
   if (settings->data_dir.empty() && !UsesS3(*settings)) {
-    auto directory = DefaultDataDirectory();
-    if (!directory) return std::unexpected(directory.error());
-    settings->data_dir = std::move(*directory);
+    if (auto chosen = UseDefaultDataDirectory(*settings); !chosen) return std::unexpected(chosen.error());
   }
   return settings;
 }
@@ -57,21 +54,10 @@ class FileService {
   explicit FileService(Settings settings)
       : settings_(std::move(settings)),
         log_(MakeStderrLog(settings_.log_level)),
-        threads_(settings_.threads > 0 ? static_cast<std::size_t>(settings_.threads)
-                                       : std::max(1u, std::thread::hardware_concurrency())),
+        threads_(ServingThreads(settings_)),
         io_(static_cast<int>(threads_)) {}
 
-  int Run() {
-    asio::co_spawn(io_, Main(), [this](const std::exception_ptr& error, int status) {
-      status_ = error ? 1 : status;
-      io_.stop();
-    });
-    std::vector<std::thread> pool;
-    for (std::size_t i = 1; i < threads_; ++i) pool.emplace_back([this] { io_.run(); });
-    io_.run();
-    for (std::thread& thread : pool) thread.join();
-    return status_;
-  }
+  int Run() { return RunToEnd(io_, threads_, Main()); }
 
  private:
   asio::awaitable<int> Main() {
@@ -106,7 +92,6 @@ class FileService {
   asio::io_context io_;
   std::unique_ptr<ObjectStore> objects_;
   std::unique_ptr<FileServerContext> context_;
-  int status_ = 1;
 };
 
 }  // namespace

@@ -85,9 +85,7 @@ Result<State> Open(const std::optional<std::string>& data_dir, bool create) {
   if (!settings) return std::unexpected(std::move(settings.error()));
   if (data_dir) settings->data_dir = *data_dir;
   if (settings->data_dir.empty()) {
-    auto directory = DefaultDataDirectory();
-    if (!directory) return std::unexpected(std::move(directory.error()));
-    settings->data_dir = std::move(*directory);
+    if (auto chosen = UseDefaultDataDirectory(*settings); !chosen) return std::unexpected(chosen.error());
   }
   if (create) {
     if (auto made = MakeDataDirectory(settings->data_dir); !made) return std::unexpected(made.error());

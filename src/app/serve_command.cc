@@ -5,7 +5,6 @@
 #include <cstdio>
 #include <limits>
 #include <optional>
-#include <thread>
 
 #include <boost/asio.hpp>
 
@@ -32,9 +31,7 @@ Result<Settings> EffectiveSettings(const ServeOptions& options) {
   if (options.port) settings->service_port = static_cast<std::uint16_t>(*options.port);
   if (options.data_dir) settings->data_dir = *options.data_dir;
   if (settings->data_dir.empty()) {
-    auto directory = DefaultDataDirectory();
-    if (!directory) return std::unexpected(directory.error());
-    settings->data_dir = std::move(*directory);
+    if (auto chosen = UseDefaultDataDirectory(*settings); !chosen) return std::unexpected(chosen.error());
   }
   if (settings->hardened_sandbox_mode) {
     return Fail(ErrorCode::kInvalid,
@@ -78,8 +75,7 @@ class Service {
   Service(Settings settings, std::string jailer, const RootChoice& root)
       : settings_(std::move(settings)),
         log_(MakeStderrLog(settings_.log_level)),
-        threads_(settings_.threads > 0 ? static_cast<std::size_t>(settings_.threads)
-                                       : std::max(1u, std::thread::hardware_concurrency())),
+        threads_(ServingThreads(settings_)),
         io_(static_cast<int>(threads_)),
         queue_({static_cast<std::size_t>(settings_.queue_max)}),
         sandbox_(io_.get_executor(),
@@ -95,17 +91,7 @@ class Service {
     return OpenAccess();
   }
 
-  int Run() {
-    asio::co_spawn(io_, Main(), [this](std::exception_ptr error, int status) {
-      status_ = error ? 1 : status;
-      io_.stop();
-    });
-    std::vector<std::thread> pool;
-    for (std::size_t i = 1; i < threads_; ++i) pool.emplace_back([this] { io_.run(); });
-    io_.run();
-    for (std::thread& thread : pool) thread.join();
-    return status_;
-  }
+  int Run() { return RunToEnd(io_, threads_, Main()); }
 
  private:
   // Who may come in, and how much they may ask for.
@@ -206,7 +192,6 @@ class Service {
   std::unique_ptr<Executor> executor_;
   std::unique_ptr<Worker> worker_;
   std::unique_ptr<ApiContext> context_;
-  int status_ = 1;
 };
 
 }  // namespace

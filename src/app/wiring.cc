@@ -175,4 +175,11 @@ Result<void> MakeDataDirectory(const std::string& path) {
   return FailErrno("make the data directory " + path + " (CODEAPI_DATA_DIR)");
 }
 
+Result<void> UseDefaultDataDirectory(Settings& settings) {
+  auto directory = DefaultDataDirectory();
+  if (!directory) return std::unexpected(std::move(directory.error()));
+  settings.data_dir = std::move(*directory);
+  return {};
+}
+
 }  // namespace codeapi

@@ -49,6 +49,9 @@ Result<std::string> FindJailer(const Settings& settings);
 /// data directory, whose parents are made. kInvalid when the user has no home.
 Result<std::string> DefaultDataDirectory();
 
+/// Sets `data_dir` to that.
+Result<void> UseDefaultDataDirectory(Settings& settings);
+
 /// Makes the data directory (mode 0700) unless it is there. Its parent must exist: a mistyped path should
 /// fail, not grow.
 Result<void> MakeDataDirectory(const std::string& path);
