@@ -159,50 +159,52 @@ json::object Success(const Filling& filling, std::string_view message, json::arr
           {"files", std::move(files)}};
 }
 
-}  // namespace
-
-// Neither route can be interrupted by a client that leaves: while its body is read the reader tells, and
-// afterwards everything is there and may as well be finished.
-asio::awaitable<Response> HandleUpload(const ApiContext& api, ApiCall& call) {
-  co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
-  auto form = UploadForm::Open(call.request, api.settings);
-  if (!form) co_return Refuse(form.error());
-  auto owner = co_await ReadOwner(call, *form);
-  if (!owner) co_return Refuse(owner.error());
-  Filling filling(api, call, *form, std::move(*owner));
-  auto files = co_await StoreAll(*form, filling);
-  if (!files) {
-    co_await filling.Discard();
-    co_return Refuse(files.error());
-  }
-  if (auto finished = co_await filling.Finish(); !finished) co_return Refuse(finished.error());
-  co_return JsonResponse(200, Success(filling, "success", std::move(*files)));
+Response AllStored(const Filling& filling, json::array files) {
+  return JsonResponse(200, Success(filling, "success", std::move(files)));
 }
 
-asio::awaitable<Response> HandleBatchUpload(const ApiContext& api, ApiCall& call) {
-  co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
-  auto form = UploadForm::Open(call.request, api.settings);
-  if (!form) co_return Refuse(form.error());
-  auto owner = co_await ReadOwner(call, *form);
-  if (!owner) co_return Refuse(owner.error());
-  Filling filling(api, call, *form, std::move(*owner));
-  auto result = co_await StoreEach(*form, filling);
-  if (!result) {
-    co_await filling.Discard();
-    co_return Refuse(result.error());
-  }
-  if (auto finished = co_await filling.Finish(); !finished) co_return Refuse(finished.error());
-  const char* message = result->failed == 0      ? "success"
-                        : result->succeeded == 0 ? "error"
-                                                 : "partial_success";
-  json::object body = Success(filling, message, std::move(result->files));
-  body["succeeded"] = result->succeeded;
-  body["failed"] = result->failed;
-  if (result->limit_reached) {
+Response EachStored(const Filling& filling, BatchResult result) {
+  const char* message = result.failed == 0 ? "success" : result.succeeded == 0 ? "error" : "partial_success";
+  json::object body = Success(filling, message, std::move(result.files));
+  body["succeeded"] = result.succeeded;
+  body["failed"] = result.failed;
+  if (result.limit_reached) {
     body["filesLimitReached"] = true;
     body["maxFiles"] = kMaxBatch;
   }
-  co_return JsonResponse(result->succeeded == 0 ? 400 : 200, body);
+  return JsonResponse(result.succeeded == 0 ? 400 : 200, body);
+}
+
+// Neither route can be interrupted by a client that leaves: while its body is read the reader tells, and
+// afterwards everything is there and may as well be finished.
+template <typename Stored>
+asio::awaitable<Response> Receive(const ApiContext& api, ApiCall& call,
+                                  asio::awaitable<UploadForm::Outcome<Stored>> (*store)(UploadForm&,
+                                                                                        Filling&),
+                                  Response (*answer)(const Filling&, Stored)) {
+  co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+  auto form = UploadForm::Open(call.request, api.settings);
+  if (!form) co_return Refuse(form.error());
+  auto owner = co_await ReadOwner(call, *form);
+  if (!owner) co_return Refuse(owner.error());
+  Filling filling(api, call, *form, std::move(*owner));
+  auto stored = co_await store(*form, filling);
+  if (!stored) {
+    co_await filling.Discard();
+    co_return Refuse(stored.error());
+  }
+  if (auto finished = co_await filling.Finish(); !finished) co_return Refuse(finished.error());
+  co_return answer(filling, std::move(*stored));
+}
+
+}  // namespace
+
+asio::awaitable<Response> HandleUpload(const ApiContext& api, ApiCall& call) {
+  return Receive(api, call, StoreAll, AllStored);
+}
+
+asio::awaitable<Response> HandleBatchUpload(const ApiContext& api, ApiCall& call) {
+  return Receive(api, call, StoreEach, EachStored);
 }
 
 }  // namespace codeapi
