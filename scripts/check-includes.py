@@ -10,7 +10,7 @@ import re
 import sys
 
 ROOMS = (
-    "base net store auth manifest runtime jail jailer sandbox worker files tools egress api packages app".split()
+    "base net store auth manifest runtime jail jailer sandbox tools worker files egress api packages app".split()
 )
 PRIVILEGED = {"runtime", "jail", "jailer"}
 ALLOWED_TO_PRIVILEGED = {"base", "manifest"} | PRIVILEGED
