@@ -24,7 +24,9 @@ std::unexpected<Error> Bad(std::string text) {
   return Fail(ErrorCode::kInvalid, std::move(text));
 }
 
-Result<json::object> ParseObject(std::string_view body) {
+}  // namespace
+
+Result<json::object> ParseBody(std::string_view body) {
   json::parse_options options;
   options.max_depth = 64;
   boost::system::error_code ec;
@@ -35,11 +37,12 @@ Result<json::object> ParseObject(std::string_view body) {
   return std::move(value.as_object());
 }
 
-// The member, unless it is absent or null.
 const json::value* Member(const json::object& in, std::string_view name) {
   const json::value* value = in.if_contains(name);
   return value == nullptr || value->is_null() ? nullptr : value;
 }
+
+namespace {
 
 Result<std::string> RequiredString(const json::object& in, const char* name) {
   const json::value* value = Member(in, name);
@@ -70,19 +73,6 @@ Result<std::vector<std::string>> Arguments(const json::object& in) {
     out.emplace_back(text);
   }
   return out;
-}
-
-Result<std::uint64_t> WallTime(const json::object& in, const Settings& settings) {
-  const auto longest = static_cast<std::uint64_t>(settings.job_timeout.count());
-  const json::value* value = Member(in, "timeout");
-  if (value == nullptr) return std::min(static_cast<std::uint64_t>(settings.run_timeout.count()), longest);
-  const double ms = value->is_double()   ? value->as_double()
-                    : value->is_int64()  ? static_cast<double>(value->as_int64())
-                    : value->is_uint64() ? static_cast<double>(value->as_uint64())
-                                         : -1;
-  if (!(ms > 0)) return Bad("timeout must be a positive number of milliseconds");
-  if (ms >= static_cast<double>(longest)) return longest;
-  return std::max<std::uint64_t>(static_cast<std::uint64_t>(ms), 1);
 }
 
 // The member, `fallback` without one, and an empty text, which nothing allows, for one that is not a string.
@@ -151,8 +141,34 @@ Result<void> CheckDestinations(const std::vector<InputRef>& files) {
 
 }  // namespace
 
+Result<std::uint64_t> ParseTimeout(const json::object& in, std::uint64_t fallback, std::uint64_t longest) {
+  const json::value* value = Member(in, "timeout");
+  if (value == nullptr) return std::min(fallback, longest);
+  const double ms = value->is_double()   ? value->as_double()
+                    : value->is_int64()  ? static_cast<double>(value->as_int64())
+                    : value->is_uint64() ? static_cast<double>(value->as_uint64())
+                                         : -1;
+  if (!(ms > 0)) return Bad("timeout must be a positive number of milliseconds");
+  if (ms >= static_cast<double>(longest)) return longest;
+  return std::max<std::uint64_t>(static_cast<std::uint64_t>(ms), 1);
+}
+
+Result<void> ParseFiles(const json::object& in, const Settings& settings, ExecRequest& out) {
+  const json::value* files = Member(in, "files");
+  if (files == nullptr) return {};
+  if (!files->is_array()) return Bad("files must be an array");
+  if (files->as_array().size() > static_cast<std::size_t>(settings.max_input_files)) {
+    return Bad("files has more than " + std::to_string(settings.max_input_files) + " entries");
+  }
+  std::size_t index = 0;
+  for (const json::value& item : files->as_array()) {
+    if (auto added = AddFile(item, index++, settings, out); !added) return std::unexpected(added.error());
+  }
+  return CheckDestinations(out.execution.files);
+}
+
 Result<ExecRequest> ParseExecRequest(std::string_view body, const Settings& settings) {
-  auto in = ParseObject(body);
+  auto in = ParseBody(body);
   if (!in) return std::unexpected(in.error());
   ExecRequest out;
   ExecutionRequest& execution = out.execution;
@@ -172,24 +188,15 @@ Result<ExecRequest> ParseExecRequest(std::string_view body, const Settings& sett
     if (!input->is_string()) return Bad("stdin must be a string");
     execution.input = input->as_string();
   }
-  auto wall = WallTime(*in, settings);
+  auto wall = ParseTimeout(*in, static_cast<std::uint64_t>(settings.run_timeout.count()),
+                           static_cast<std::uint64_t>(settings.job_timeout.count()));
   if (!wall) return std::unexpected(wall.error());
   execution.wall_ms = *wall;
   const auto cpu = static_cast<std::uint64_t>(settings.run_cpu_time.count());
   execution.cpu_ms = cpu != 0 ? cpu : *wall * 2;
   execution.memory_bytes = static_cast<std::uint64_t>(settings.run_memory_limit);
 
-  if (const json::value* files = Member(*in, "files")) {
-    if (!files->is_array()) return Bad("files must be an array");
-    if (files->as_array().size() > static_cast<std::size_t>(settings.max_input_files)) {
-      return Bad("files has more than " + std::to_string(settings.max_input_files) + " entries");
-    }
-    std::size_t index = 0;
-    for (const json::value& item : files->as_array()) {
-      if (auto added = AddFile(item, index++, settings, out); !added) return std::unexpected(added.error());
-    }
-    if (auto checked = CheckDestinations(execution.files); !checked) return std::unexpected(checked.error());
-  }
+  if (auto files = ParseFiles(*in, settings, out); !files) return std::unexpected(files.error());
   return out;
 }
 

@@ -77,7 +77,7 @@ struct CellBegin {
   static std::optional<CellBegin> Decode(std::string_view payload);
 };
 
-enum class CellFileKind : std::uint8_t { kSource = 0, kInput = 1, kStdin = 2 };
+enum class CellFileKind : std::uint8_t { kSource = 0, kInput = 1, kStdin = 2, kSupport = 3 };
 
 /// A file that is put into the workspace.
 struct CellFile {

@@ -62,6 +62,7 @@ struct RunRequest {
   std::uint32_t open_files = 2048;
   std::uint64_t file_size = 100ull << 20;
   std::uint64_t output_bytes = 65'536;  ///< per stream
+  std::uint32_t tool_calls = 0;  ///< how many calls the program may make; 0: it has no tools
 
   std::string Encode() const;
   static Result<RunRequest> Decode(std::string_view json);

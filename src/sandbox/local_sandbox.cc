@@ -181,7 +181,7 @@ LocalSandbox::~LocalSandbox() {
 }
 
 asio::awaitable<Result<Verdict>> LocalSandbox::Run(RunRequest request, std::vector<RunInput> files,
-                                                   RunSink& sink) {
+                                                   RunSink& sink, ToolPeer*) {
   auto client = co_await asio::co_spawn(impl_->strand(), impl_->Client(), use_awaitable);
   if (!client) co_return Fail(ErrorCode::kSetupFailed, client.error().message);
   if ((co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none) {

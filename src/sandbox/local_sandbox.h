@@ -27,7 +27,7 @@ class LocalSandbox final : public Sandbox {
   ~LocalSandbox() override;
 
   boost::asio::awaitable<Result<Verdict>> Run(RunRequest request, std::vector<RunInput> files,
-                                              RunSink& sink) override;
+                                              RunSink& sink, ToolPeer* tools = nullptr) override;
   JailerInfo info() const override;
 
   /// Starts the jailer now, if it is not running: says early what a run would say.

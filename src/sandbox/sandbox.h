@@ -41,6 +41,28 @@ class RunSink {
   virtual boost::asio::awaitable<Result<void>> FileEnd(bool complete) = 0;
 };
 
+/// One answer to a call.
+struct ToolAnswer {
+  enum class Kind : char { kResult = '0', kError = '1', kRefused = '2' };
+  std::uint32_t call = 0;
+  Kind kind = Kind::kResult;
+  std::string text;
+};
+
+/// Who answers the calls of a run. Calls come one at a time on the sandbox's executor.
+class ToolPeer {
+ public:
+  virtual ~ToolPeer() = default;
+  /// The program calls tool number `tool` of its list; `input` is whatever it sent (at most 1 MiB, not
+  /// checked to be JSON).
+  virtual boost::asio::awaitable<Result<void>> Call(std::uint32_t call, std::uint32_t tool,
+                                                    std::string input) = 0;
+  /// Everything of the program waits for answers: the round is complete and its clock stands.
+  virtual boost::asio::awaitable<Result<void>> Waiting() = 0;
+  /// Waits for answers to pass on; each is given once. Cancelled when the run ends. An empty list is ignored.
+  virtual boost::asio::awaitable<std::vector<ToolAnswer>> Answers() = 0;
+};
+
 /// Thread-safe: any number of runs at once, from any executor; each completes on its caller's.
 class Sandbox {
  public:
@@ -51,7 +73,7 @@ class Sandbox {
   /// inputs do not fit the workspace), kInvalid (an input cannot be placed), kCancelled, and whatever a
   /// source or the sink reports.
   virtual boost::asio::awaitable<Result<Verdict>> Run(RunRequest request, std::vector<RunInput> files,
-                                                      RunSink& sink) = 0;
+                                                      RunSink& sink, ToolPeer* tools = nullptr) = 0;
 
   /// What the host can do, as last seen.
   virtual JailerInfo info() const = 0;

@@ -158,7 +158,7 @@ class ScriptedSandbox final : public Sandbox {
   ScriptedSandbox() = default;
   explicit ScriptedSandbox(Script s) : script(std::move(s)) {}
 
-  awaitable<Result<Verdict>> Run(RunRequest request, std::vector<RunInput> files, RunSink& sink) override {
+  awaitable<Result<Verdict>> Run(RunRequest request, std::vector<RunInput> files, RunSink& sink, ToolPeer* = nullptr) override {
     return script(std::move(request), std::move(files), sink);
   }
   JailerInfo info() const override { return found; }

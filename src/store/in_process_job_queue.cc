@@ -82,6 +82,7 @@ struct InProcessJobQueue::Core {
   std::list<Tenant> ring;  // the front is served next
   std::unordered_map<std::string, std::list<Tenant>::iterator> tenants;
   std::list<TakerPtr> takers;
+  std::unordered_map<std::string, std::weak_ptr<Job>> by_id;  // submitted and not concluded
   std::size_t waiting = 0;
   bool stopped = false;
 
@@ -89,6 +90,7 @@ struct InProcessJobQueue::Core {
   Result<JobPtr> enqueue(JobSpec spec, LatchPtr done);
   void expire(const JobPtr& job);
   Answer conclude(const JobPtr& job);
+  bool cancel(const std::string& id);
 
   // The worker's side.
   enum class Seat { kServed, kWaiting, kStopped };
@@ -175,6 +177,7 @@ Result<JobPtr> InProcessJobQueue::Core::enqueue(JobSpec spec, LatchPtr done) {
   if (stopped) return Fail(ErrorCode::kUnavailable, "shutting down");
   if (overdue(*job)) return Overdue();
   if (takers.empty() && waiting >= options.max_waiting) return Fail(ErrorCode::kUnavailable, "queue_full");
+  by_id[job->spec.id] = job;
   push(job, false);
   serve();
   return job;
@@ -191,6 +194,10 @@ void InProcessJobQueue::Core::expire(const JobPtr& job) {
 // another.
 Answer InProcessJobQueue::Core::conclude(const JobPtr& job) {
   const std::lock_guard lock(mutex);
+  // A later job may have the same id.
+  if (const auto entry = by_id.find(job->spec.id); entry != by_id.end() && entry->second.lock() == job) {
+    by_id.erase(entry);
+  }
   if (job->state != Job::State::kDone) {
     job->cancelled = true;
     job->state = Job::State::kDone;
@@ -200,6 +207,18 @@ Answer InProcessJobQueue::Core::conclude(const JobPtr& job) {
     job->cancel.reset();
   }
   return std::move(job->answer);
+}
+
+bool InProcessJobQueue::Core::cancel(const std::string& id) {
+  const std::lock_guard lock(mutex);
+  const auto entry = by_id.find(id);
+  const JobPtr job = entry == by_id.end() ? nullptr : entry->second.lock();
+  if (job == nullptr || job->state == Job::State::kDone) return false;
+  job->cancelled = true;
+  if (job->queued) unlink(job);
+  if (job->cancel) job->cancel->set();
+  finish(*job, Fail(ErrorCode::kCancelled, "cancelled"));
+  return true;
 }
 
 // Gives the taker a job, or a place to wait for one.
@@ -353,6 +372,10 @@ InProcessJobQueue::~InProcessJobQueue() {
 
 awaitable<Result<std::string>> InProcessJobQueue::submit(JobSpec spec) {
   return Submit(core_, std::move(spec));
+}
+
+awaitable<Result<bool>> InProcessJobQueue::cancel(std::string id) {
+  co_return core_->cancel(id);
 }
 
 awaitable<Result<Lease>> InProcessJobQueue::take() {

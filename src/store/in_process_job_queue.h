@@ -25,6 +25,7 @@ class InProcessJobQueue final : public JobQueue {
   ~InProcessJobQueue() override;
 
   boost::asio::awaitable<Result<std::string>> submit(JobSpec spec) override;
+  boost::asio::awaitable<Result<bool>> cancel(std::string id) override;
   boost::asio::awaitable<Result<Lease>> take() override;
   void stop() override;
   std::string taker() const override { return "local"; }

@@ -82,6 +82,10 @@ class JobQueue {
   /// the wait.
   virtual boost::asio::awaitable<Result<std::string>> submit(JobSpec spec) = 0;
 
+  /// Ends the job of this id wherever it is, whoever submitted it: its submitter gets kCancelled, its lease
+  /// is told. Whether there was such a job.
+  virtual boost::asio::awaitable<Result<bool>> cancel(std::string id) = 0;
+
   /// Waits for work. kCancelled after stop() or when the awaiting coroutine is cancelled; a job that was
   /// handed over in the same moment goes back to the front. Do not race it with `||` (a lease that comes
   /// second is discarded, and so its job fails): cancel it, or call stop().

@@ -101,7 +101,15 @@ EndWords DescribeEnd(const Verdict& verdict, std::uint64_t stderr_limit) {
   return out;
 }
 
-std::string RenderAnswer(AnswerParts parts) {
+namespace {
+
+// What both kinds of answer tell: the streams as text, and the files.
+struct Told {
+  EndWords end;
+  json::object body;
+};
+
+Told Tell(AnswerParts parts) {
   const EndWords end = DescribeEnd(parts.verdict, parts.output_limit);
   std::string_view out_bytes = parts.stdout_bytes, err_bytes = parts.stderr_bytes;
   if (parts.verdict.end == RunEnd::kOutputLimit) out_bytes = TrimPartialCharacter(out_bytes);
@@ -119,14 +127,7 @@ std::string RenderAnswer(AnswerParts parts) {
   json::object body{{"session_id", parts.session},
                     {"stdout", ToUtf8Lossy(out_bytes)},
                     {"stderr", std::move(err)},
-                    {"files", std::move(files)},
-                    {"code", end.code},
-                    {"signal", OrNull(end.signal)},
-                    {"message", OrNull(end.message)},
-                    {"status", OrNull(end.status)},
-                    {"wall_time", (parts.verdict.wall_us + 500) / 1000},
-                    {"memory", parts.verdict.memory_peak},
-                    {"cpu_time", (parts.verdict.cpu_us + 500) / 1000}};
+                    {"files", std::move(files)}};
   if (!parts.deleted.empty()) {
     json::array deleted;
     for (const std::string& name : parts.deleted) deleted.emplace_back(name);
@@ -135,6 +136,56 @@ std::string RenderAnswer(AnswerParts parts) {
   if (parts.verdict.harvest.skipped_count > 0)
     body["artifact_truncation"] = Truncation(parts.verdict.harvest);
   if (parts.failed_files > 0) body["artifact_delivery"] = Delivery(delivered, parts.failed_files);
+  return {end, std::move(body)};
+}
+
+// Only these texts reach a model; it takes any other for "Code execution failed."
+std::string ToolError(const Verdict& verdict, const EndWords& end) {
+  switch (verdict.end) {
+    case RunEnd::kWallLimit:
+    case RunEnd::kCpuLimit:
+      return "Time limit exceeded";
+    case RunEnd::kMemoryLimit:
+      return "Out of memory";
+    case RunEnd::kOutputLimit:
+      return "stdout length exceeded";
+    case RunEnd::kCancelled:
+      return "Execution failed or timed out";
+    case RunEnd::kExit:
+    case RunEnd::kSignal:
+      break;
+  }
+  return "Sandbox exited with code " + std::to_string(end.code);
+}
+
+}  // namespace
+
+std::string RenderAnswer(AnswerParts parts) {
+  const std::uint64_t wall_us = parts.verdict.wall_us, cpu_us = parts.verdict.cpu_us,
+                      memory = parts.verdict.memory_peak;
+  auto [end, body] = Tell(std::move(parts));
+  body["code"] = end.code;
+  body["signal"] = OrNull(end.signal);
+  body["message"] = OrNull(end.message);
+  body["status"] = OrNull(end.status);
+  body["wall_time"] = (wall_us + 500) / 1000;
+  body["memory"] = memory;
+  body["cpu_time"] = (cpu_us + 500) / 1000;
+  return json::serialize(body);
+}
+
+std::string RenderToolEnd(AnswerParts parts) {
+  const Verdict verdict = parts.verdict;
+  auto [end, body] = Tell(std::move(parts));
+  const bool completed = verdict.end == RunEnd::kExit && verdict.code == 0;
+  body["status"] = completed ? "completed" : "error";
+  if (!completed) body["error"] = ToolError(verdict, end);
+  return json::serialize(body);
+}
+
+std::string RenderToolFailure(std::string_view session, std::string_view detail) {
+  json::object body{{"status", "error"}, {"error", "Execution failed or timed out"}, {"session_id", session}};
+  if (!detail.empty()) body["stderr"] = "[sandbox] " + std::string(detail) + "\n";
   return json::serialize(body);
 }
 

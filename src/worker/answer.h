@@ -49,4 +49,11 @@ struct AnswerParts {
 /// `[sandbox] <message>` to stderr, because that is the only place where clients look for it.
 std::string RenderAnswer(AnswerParts parts);
 
+/// The end of a program with tools, as POST /v1/exec/programmatic tells it: `completed`, or `error` with one
+/// of the texts that clients show to a model. Bytes as in RenderAnswer().
+std::string RenderToolEnd(AnswerParts parts);
+
+/// The end of one that could not be run to its end. `detail`, if any, goes to stderr for the model.
+std::string RenderToolFailure(std::string_view session, std::string_view detail);
+
 }  // namespace codeapi

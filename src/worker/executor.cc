@@ -129,6 +129,23 @@ class AnswerSink final : public RunSink {
   std::optional<Error> store_error_;
 };
 
+// Tells a program's tools what it has printed when it waits for them.
+class PeerWithOutput final : public ToolPeer {
+ public:
+  PeerWithOutput(ProgramTools& tools, const AnswerParts& parts) : tools_(tools), parts_(parts) {}
+  asio::awaitable<Result<void>> Call(std::uint32_t call, std::uint32_t tool, std::string input) override {
+    return tools_.Call(call, tool, std::move(input));
+  }
+  asio::awaitable<Result<void>> Waiting() override {
+    return tools_.Waiting(parts_.stdout_bytes, parts_.stderr_bytes);
+  }
+  asio::awaitable<std::vector<ToolAnswer>> Answers() override { return tools_.Answers(); }
+
+ private:
+  ProgramTools& tools_;
+  const AnswerParts& parts_;
+};
+
 // Inputs that are as they were, and inputs that are gone.
 Result<void> AddInputs(const ExecutionRequest& request, const HarvestSummary& harvest, AnswerParts& parts) {
   std::vector<bool> named(request.files.size());
@@ -255,45 +272,65 @@ void Executor::LogRefusedCalls(const ExecutionRequest& request, const Verdict& v
   }
 }
 
-asio::awaitable<ExecutionAnswer> Executor::Execute(ExecutionRequest request) {
+bool ExecutionOutcome::stored_files() const {
+  return std::ranges::any_of(parts.files, [](const AnswerFile& file) { return !file.inherited; });
+}
+
+void Executor::LogEnd(const ExecutionRequest& request, const Verdict& verdict) {
+  log_.Write(Severity::kInfo, "execution ended",
+             {{"execution", request.id},
+              {"runtime", request.runtime},
+              {"end", RunEndName(verdict.end)},
+              {"code", static_cast<std::int64_t>(verdict.code)},
+              {"wall_ms", static_cast<std::int64_t>(verdict.wall_us / 1000)},
+              {"cpu_ms", static_cast<std::int64_t>(verdict.cpu_us / 1000)},
+              {"memory", static_cast<std::int64_t>(verdict.memory_peak)},
+              {"compile_ms", static_cast<std::int64_t>(verdict.compile_us / 1000)}});
+  LogRefusedCalls(request, verdict);
+}
+
+asio::awaitable<ExecutionOutcome> Executor::Run(ExecutionRequest request, ToolSupply* tools) {
   co_await asio::this_coro::throw_if_cancelled(false);
   const ExecutionAnswer lacking =
       ErrorAnswer(400, "Unsupported language: " + request.runtime + " (it is not installed in this sandbox)");
-  if (Lacks(request.runtime)) co_return lacking;
+  if (Lacks(request.runtime)) co_return ExecutionOutcome{lacking, {}};
   const std::string source_name = FreeSourceName(request);
   auto inputs = co_await OpenInputs(request, source_name);
-  if (!inputs) co_return Refuse(request, inputs.error());
+  if (!inputs) co_return ExecutionOutcome{Refuse(request, inputs.error()), {}};
   if ((co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none) {
-    co_return Refuse(request, {ErrorCode::kCancelled, "cancelled"});
+    co_return ExecutionOutcome{Refuse(request, {ErrorCode::kCancelled, "cancelled"}), {}};
   }
   AnswerSink sink(objects_, request, limits_);
-  auto verdict = co_await sandbox_.Run(MakeRun(request, source_name), std::move(*inputs), sink);
+  RunRequest run = MakeRun(request, source_name);
+  std::optional<PeerWithOutput> peer;
+  if (tools != nullptr) {
+    run.tool_calls = tools->max_calls;
+    for (RunInput& file : tools->support) inputs->push_back(std::move(file));
+    peer.emplace(tools->peer, sink.parts);
+  }
+  auto verdict = co_await sandbox_.Run(std::move(run), std::move(*inputs), sink, peer ? &*peer : nullptr);
   Result<void> ended = verdict ? Result<void>() : std::unexpected(verdict.error());
   if (ended) ended = AddInputs(request, verdict->harvest, sink.parts);
   if (!ended) {
     co_await sink.Discard();
-    if (Lacks(request.runtime)) co_return lacking;
-    co_return Refuse(request, ended.error());
+    co_return ExecutionOutcome{Lacks(request.runtime) ? lacking : Refuse(request, ended.error()), {}};
   }
   if (sink.store_error()) {
     log_.Write(Severity::kError, "output not stored",
                {{"execution", request.id}, {"detail", sink.store_error()->message}});
   }
-  log_.Write(Severity::kInfo, "execution ended",
-             {{"execution", request.id},
-              {"runtime", request.runtime},
-              {"end", RunEndName(verdict->end)},
-              {"code", static_cast<std::int64_t>(verdict->code)},
-              {"wall_ms", static_cast<std::int64_t>(verdict->wall_us / 1000)},
-              {"cpu_ms", static_cast<std::int64_t>(verdict->cpu_us / 1000)},
-              {"memory", static_cast<std::int64_t>(verdict->memory_peak)},
-              {"compile_ms", static_cast<std::int64_t>(verdict->compile_us / 1000)}});
-  LogRefusedCalls(request, *verdict);
-  const bool stored = std::ranges::any_of(sink.parts.files, [](const AnswerFile& f) { return !f.inherited; });
+  LogEnd(request, *verdict);
   sink.parts.session = request.id;
   sink.parts.verdict = std::move(*verdict);
   sink.parts.output_limit = limits_.output_bytes;
-  co_return ExecutionAnswer{200, stored, RenderAnswer(std::move(sink.parts))};
+  co_return ExecutionOutcome{std::nullopt, std::move(sink.parts)};
+}
+
+asio::awaitable<ExecutionAnswer> Executor::Execute(ExecutionRequest request) {
+  ExecutionOutcome outcome = co_await Run(std::move(request), nullptr);
+  if (outcome.refusal) co_return std::move(*outcome.refusal);
+  const bool stored = outcome.stored_files();
+  co_return ExecutionAnswer{200, stored, RenderAnswer(std::move(outcome.parts))};
 }
 
 }  // namespace codeapi

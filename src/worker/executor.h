@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "sandbox/sandbox.h"
 #include "store/object_store.h"
+#include "worker/answer.h"
 #include "worker/execution.h"
 
 namespace codeapi {
@@ -24,6 +25,35 @@ struct ExecutorLimits {
   HarvestRules rules;  ///< what the jailer was told, to hold it to
 };
 
+/// The tools of a program, as the worker sees them. Called on the sandbox's executor, one call at a time.
+class ProgramTools {
+ public:
+  virtual ~ProgramTools() = default;
+  /// As ToolPeer has it.
+  virtual boost::asio::awaitable<Result<void>> Call(std::uint32_t call, std::uint32_t tool,
+                                                    std::string input) = 0;
+  /// As ToolPeer has it, with all that the program has printed so far, cut at the output limit.
+  virtual boost::asio::awaitable<Result<void>> Waiting(std::string_view out, std::string_view err) = 0;
+  /// As ToolPeer has it.
+  virtual boost::asio::awaitable<std::vector<ToolAnswer>> Answers() = 0;
+};
+
+/// What a program with tools is run with.
+struct ToolSupply {
+  ProgramTools& peer;
+  std::vector<RunInput> support;  ///< files of kind kSupport
+  std::uint32_t max_calls = 0;
+};
+
+/// What an execution came to.
+struct ExecutionOutcome {
+  std::optional<ExecutionAnswer> refusal;  ///< it was not run, or its cell broke: the parts are empty
+  AnswerParts parts;
+
+  /// Whether objects were stored under the execution's id.
+  bool stored_files() const;
+};
+
 /// Streams inputs from the store into a cell and outputs from the cell into the store; nothing is kept in
 /// between. Thread-safe: any number of executions at once. The sandbox, store and log must outlive it.
 class Executor {
@@ -35,11 +65,18 @@ class Executor {
   /// the program; the answer is then worth nothing.
   boost::asio::awaitable<ExecutionAnswer> Execute(ExecutionRequest request);
 
+  /// The same, not yet put into words, for a program that may have tools. `tools` must live until then.
+  boost::asio::awaitable<ExecutionOutcome> Run(ExecutionRequest request, ToolSupply* tools);
+
+  /// Bytes of each of the program's streams.
+  std::uint64_t output_limit() const { return limits_.output_bytes; }
+
  private:
   boost::asio::awaitable<Result<std::vector<RunInput>>> OpenInputs(const ExecutionRequest& request,
                                                                    const std::string& source_name);
   RunRequest MakeRun(const ExecutionRequest& request, const std::string& source_name) const;
   bool Lacks(const std::string& runtime) const;
+  void LogEnd(const ExecutionRequest& request, const Verdict& verdict);
   void LogRefusedCalls(const ExecutionRequest& request, const Verdict& verdict);
   ExecutionAnswer Refuse(const ExecutionRequest& request, const Error& error);
 

@@ -13,24 +13,27 @@ using asio::as_tuple;
 using asio::use_awaitable;
 
 struct Worker::Shared {
-  Shared(asio::any_io_executor e, JobQueue& q, Executor& r, Log& l, int n)
+  Shared(asio::any_io_executor e, JobQueue& q, Executor& r, ToolPrograms& t, Log& l, int n)
       : executor(std::move(e)),
         queue(q),
         runner(r),
+        tools(t),
         log(l),
         concurrency(n),
         ended(executor, static_cast<std::size_t>(n)) {}
   asio::any_io_executor executor;
   JobQueue& queue;
   Executor& runner;
+  ToolPrograms& tools;
   Log& log;
   int concurrency;
   int waited = 0;
   asio::experimental::concurrent_channel<void(boost::system::error_code)> ended;  // one message per loop
 };
 
-Worker::Worker(asio::any_io_executor executor, JobQueue& queue, Executor& runner, Log& log, int concurrency)
-    : shared_(std::make_shared<Shared>(std::move(executor), queue, runner, log, concurrency)) {}
+Worker::Worker(asio::any_io_executor executor, JobQueue& queue, Executor& runner, ToolPrograms& tools,
+               Log& log, int concurrency)
+    : shared_(std::make_shared<Shared>(std::move(executor), queue, runner, tools, log, concurrency)) {}
 
 void Worker::Start() {
   for (int i = 0; i < shared_->concurrency; ++i) {
@@ -44,17 +47,32 @@ asio::awaitable<void> Worker::Wait() {
   }
 }
 
+// The job's answer; an error for a payload that is none of ours.
+asio::awaitable<Result<std::string>> Worker::Answer(Shared& shared, const JobSpec& job) {
+  if (ToolJob::Is(job.payload)) {
+    auto round = ToolJob::Decode(job.payload);
+    if (!round) co_return std::unexpected(round.error());
+    RoundAnswer answer = co_await shared.tools.Round(std::move(*round));
+    answer.taker = shared.queue.taker();
+    co_return answer.Encode();
+  }
+  auto request = ExecutionRequest::Decode(job.payload);
+  if (!request) co_return std::unexpected(request.error());
+  co_return (co_await shared.runner.Execute(std::move(*request))).Encode();
+}
+
 asio::awaitable<void> Worker::Loop(std::shared_ptr<Shared> shared) {
   using namespace asio::experimental::awaitable_operators;  // NOLINT: the only way to get operator||
   while (auto lease = co_await shared->queue.take()) {
-    auto request = ExecutionRequest::Decode(lease->job().payload);
-    if (!request) {
+    auto outcome = co_await (Answer(*shared, lease->job()) || lease->wait_cancelled());
+    if (outcome.index() != 0) continue;
+    auto& answer = std::get<0>(outcome);
+    if (!answer) {
       shared->log.Write(Severity::kError, "job dropped",
-                        {{"job", lease->job().id}, {"detail", request.error().message}});
+                        {{"job", lease->job().id}, {"detail", answer.error().message}});
       continue;  // the queue answers for a lease that was let go
     }
-    auto outcome = co_await (shared->runner.Execute(std::move(*request)) || lease->wait_cancelled());
-    if (outcome.index() == 0) co_await lease->complete(std::get<0>(outcome).Encode());
+    co_await lease->complete(std::move(*answer));
   }
   shared->ended.try_send(boost::system::error_code());
 }

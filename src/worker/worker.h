@@ -9,13 +9,16 @@
 #include "base/log.h"
 #include "store/job_queue.h"
 #include "worker/executor.h"
+#include "worker/tool_programs.h"
 
 namespace codeapi {
 
 /// Runs up to `concurrency` jobs at once. The queue and executor must outlive Wait(). Not thread-safe itself.
 class Worker {
  public:
-  Worker(boost::asio::any_io_executor executor, JobQueue& queue, Executor& runner, Log& log, int concurrency);
+  /// Rounds of programs with tools go to `tools`, which must outlive Wait() too.
+  Worker(boost::asio::any_io_executor executor, JobQueue& queue, Executor& runner, ToolPrograms& tools,
+         Log& log, int concurrency);
 
   /// Starts taking jobs, until the queue is stopped.
   void Start();
@@ -26,6 +29,7 @@ class Worker {
  private:
   struct Shared;
   static boost::asio::awaitable<void> Loop(std::shared_ptr<Shared> shared);
+  static boost::asio::awaitable<Result<std::string>> Answer(Shared& shared, const JobSpec& job);
   std::shared_ptr<Shared> shared_;
 };
 

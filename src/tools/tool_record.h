@@ -1,0 +1,93 @@
+// What is known of an execution with tools between its rounds: who owns it, what it runs, every call it has
+// made and every result, so that it can be continued anywhere and run again where its worker is lost.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <boost/asio/awaitable.hpp>
+
+#include "base/result.h"
+#include "store/state_store.h"
+
+namespace codeapi {
+
+/// How long an execution is remembered after its last round.
+inline constexpr auto kToolRecordTtl = std::chrono::seconds(600);
+/// Bytes of an encoded record, without results.
+inline constexpr std::size_t kMaxToolRecord = 10'000'000;
+
+/// A call that was told to the client.
+struct RecordedCall {
+  std::uint32_t number = 0;
+  std::uint32_t tool = 0;    ///< index in the list
+  std::string input;         ///< compact JSON
+  std::string digest;        ///< hex SHA-256 of its result; empty: not answered yet
+};
+
+struct ToolRecord {
+  std::string owner;    ///< opaque text of the principal that may go on with it
+  std::string request;  ///< opaque: what is run
+  std::string tools;    ///< opaque: the list
+  std::string taker;    ///< of the queue: who keeps the program
+  std::string answer;   ///< body of the last round's answer; empty while a round is under way
+  bool ended = false;
+  std::vector<RecordedCall> calls;  ///< in the order of their numbers
+  std::uint64_t result_bytes = 0;   ///< of all results together
+
+  std::string Encode() const;
+  /// kInternal for what Encode() did not write.
+  static Result<ToolRecord> Decode(std::string_view text);
+};
+
+/// Results to be kept: number of the call, and an opaque text.
+using ToolResults = std::vector<std::pair<std::uint32_t, std::string>>;
+
+/// Records in a StateStore, by the execution's id. Thread-safe as the store is, which must outlive it. Errors
+/// are the store's.
+class ToolRecords {
+ public:
+  explicit ToolRecords(StateStore& state) : state_(state) {}
+
+  /// Nothing when the execution is not known, or no longer.
+  boost::asio::awaitable<Result<std::optional<ToolRecord>>> Load(std::string execution);
+
+  /// Writes the record and new results at once, and makes them live on. kTooLarge over kMaxToolRecord; the
+  /// message says how much it is.
+  boost::asio::awaitable<Result<void>> Save(std::string execution, const ToolRecord& record,
+                                            ToolResults results = {});
+
+  /// The results of all answered calls of the record. kNotFound when one has gone.
+  boost::asio::awaitable<Result<ToolResults>> Results(std::string execution, const ToolRecord& record);
+
+  /// Removes the record. Results that are left expire.
+  boost::asio::awaitable<void> Remove(std::string execution);
+
+ private:
+  StateStore& state_;
+};
+
+/// A name in the store that one request at a time may hold. It goes by itself some seconds after the process
+/// that holds it has died.
+class StateLock {
+ public:
+  /// `value` can be read by others, and tells this holder from the next.
+  StateLock(StateStore& state, std::string key, std::string value);
+
+  /// Whether it was free. The store's errors.
+  boost::asio::awaitable<Result<bool>> Acquire();
+  /// Keeps it until cancelled.
+  boost::asio::awaitable<void> Hold();
+  boost::asio::awaitable<void> Release();
+
+ private:
+  StateStore& state_;
+  std::string key_, value_;
+};
+
+}  // namespace codeapi
