@@ -43,6 +43,10 @@ struct ApiCall {
 
 /// POST /v1/exec
 asio::awaitable<Response> HandleExec(const ApiContext& api, ApiCall& call);
+/// POST /v1/exec/programmatic: a round of a program with tools
+asio::awaitable<Response> HandleProgrammatic(const ApiContext& api, ApiCall& call);
+/// POST /v1/exec/programmatic/cancel
+asio::awaitable<Response> HandleProgrammaticCancel(const ApiContext& api, ApiCall& call);
 /// POST /v1/upload: one or more files, all or none
 asio::awaitable<Response> HandleUpload(const ApiContext& api, ApiCall& call);
 /// POST /v1/upload/batch: up to 200 files, each with a result of its own

@@ -14,6 +14,8 @@ Router MakeApiRouter(const ApiContext& api) {
     router.add(method, path, Gated(api, rate, std::move(handler)));
   };
   add("POST", "/v1/exec", RateLimit::kExec, HandleExec);
+  add("POST", "/v1/exec/programmatic", RateLimit::kExec, HandleProgrammatic);
+  add("POST", "/v1/exec/programmatic/cancel", RateLimit::kFetch, HandleProgrammaticCancel);
   add("POST", "/v1/upload", RateLimit::kUpload, HandleUpload);
   add("POST", "/v1/upload/batch", RateLimit::kUpload, HandleBatchUpload);
   add("GET", "/v1/download/{session}/{file}", RateLimit::kDownload, HandleDownload);

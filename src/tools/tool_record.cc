@@ -79,18 +79,10 @@ asio::awaitable<Result<void>> ToolRecords::Save(std::string execution, const Too
   if (encoded.size() > kMaxToolRecord) co_return Fail(ErrorCode::kTooLarge, std::to_string(encoded.size()));
   std::vector<StateEntry> entries;
   for (auto& [number, text] : results) {
-    entries.push_back({ResultKey(execution, number), std::move(text), kToolRecordTtl});
+    entries.push_back({ResultKey(execution, number), std::move(text), kToolExecutionTtl});
   }
   entries.push_back({RecordKey(execution), std::move(encoded), kToolRecordTtl});
-  auto saved = co_await state_.put_many(std::move(entries));
-  if (!saved) co_return saved;
-  // Results of earlier rounds live as long as what they belong to.
-  for (const RecordedCall& call : record.calls) {
-    if (call.digest.empty()) continue;
-    auto touched = co_await state_.touch(ResultKey(execution, call.number), kToolRecordTtl);
-    if (!touched) co_return std::unexpected(touched.error());
-  }
-  co_return Result<void>();
+  co_return co_await state_.put_many(std::move(entries));
 }
 
 asio::awaitable<Result<ToolResults>> ToolRecords::Results(std::string execution, const ToolRecord& record) {
@@ -111,10 +103,10 @@ asio::awaitable<void> ToolRecords::Remove(std::string execution) {
 }
 
 StateLock::StateLock(StateStore& state, std::string key, std::string value)
-    : state_(state), key_(std::move(key)), value_(std::move(value)) {}
+    : state_(&state), key_(std::move(key)), value_(std::move(value)) {}
 
 asio::awaitable<Result<bool>> StateLock::Acquire() {
-  return state_.put_if_absent(key_, value_, kLockTtl);
+  return state_->put_if_absent(key_, value_, kLockTtl);
 }
 
 asio::awaitable<void> StateLock::Hold() {
@@ -124,14 +116,20 @@ asio::awaitable<void> StateLock::Hold() {
     timer.expires_after(kLockRenewal);
     auto [ec] = co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
     if (ec) co_return;
-    (void)co_await state_.touch(key_, kLockTtl);
+    (void)co_await state_->touch(key_, kLockTtl);
   }
+}
+
+asio::awaitable<void> StateLock::Idle() {
+  co_await asio::this_coro::throw_if_cancelled(false);
+  asio::steady_timer timer(co_await asio::this_coro::executor, asio::steady_timer::time_point::max());
+  co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
 }
 
 asio::awaitable<void> StateLock::Release() {
   // Not somebody else's, should ours have run out.
-  const auto now = co_await state_.get(key_);
-  if (now && *now == value_) (void)co_await state_.remove(key_);
+  const auto now = co_await state_->get(key_);
+  if (now && *now == value_) (void)co_await state_->remove(key_);
 }
 
 }  // namespace codeapi

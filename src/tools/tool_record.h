@@ -19,15 +19,17 @@ namespace codeapi {
 
 /// How long an execution is remembered after its last round.
 inline constexpr auto kToolRecordTtl = std::chrono::seconds(600);
+/// How long its results are kept, and so how long it can go on in all.
+inline constexpr auto kToolExecutionTtl = std::chrono::hours(2);
 /// Bytes of an encoded record, without results.
 inline constexpr std::size_t kMaxToolRecord = 10'000'000;
 
 /// A call that was told to the client.
 struct RecordedCall {
   std::uint32_t number = 0;
-  std::uint32_t tool = 0;    ///< index in the list
-  std::string input;         ///< compact JSON
-  std::string digest;        ///< hex SHA-256 of its result; empty: not answered yet
+  std::uint32_t tool = 0;  ///< index in the list
+  std::string input;       ///< compact JSON
+  std::string digest;      ///< hex SHA-256 of its result; empty: not answered yet
 };
 
 struct ToolRecord {
@@ -83,10 +85,12 @@ class StateLock {
   boost::asio::awaitable<Result<bool>> Acquire();
   /// Keeps it until cancelled.
   boost::asio::awaitable<void> Hold();
+  /// Does nothing until cancelled.
+  static boost::asio::awaitable<void> Idle();
   boost::asio::awaitable<void> Release();
 
  private:
-  StateStore& state_;
+  StateStore* state_;  // movable
   std::string key_, value_;
 };
 

@@ -1,0 +1,47 @@
+#include "api/exec_access.h"
+
+#include <utility>
+#include <vector>
+
+#include <boost/json.hpp>
+
+#include "api/session_access.h"
+#include "auth/ownership.h"
+
+namespace codeapi {
+
+Response TooManyAtOnce() {
+  Response response = JsonResponse(
+      429, boost::json::object{{"error", "rate_limited"},
+                               {"message", "Too many CodeAPI executions at once. Please retry in 1 second."},
+                               {"retry_after_seconds", 1}});
+  response.headers.set("Retry-After", "1");
+  return response;
+}
+
+asio::awaitable<Result<bool>> MayRead(const ApiContext& api, const Principal& principal,
+                                      const ExecRequest& request) {
+  std::vector<std::string> keys;
+  for (const InputRef& file : request.execution.files) keys.push_back(OwnerKey(file.session));
+  if (keys.empty()) co_return true;
+  auto owners = co_await api.state.get_many(std::move(keys));
+  if (!owners) co_return std::unexpected(owners.error());
+  for (std::size_t i = 0; i < owners->size(); ++i) {
+    const auto wanted = SessionKey(principal, request.scopes[i]);
+    if (!wanted || (*owners)[i] != *wanted) co_return false;
+  }
+  co_return true;
+}
+
+asio::awaitable<std::expected<std::string, Response>> ReadJsonBody(const ApiContext& api, Request& request) {
+  const std::string type = request.media_type();
+  if (type != "application/json" && !type.ends_with("+json"))
+    co_return std::unexpected(ErrorResponse(415, "Content-Type must be application/json"));
+  auto body = co_await request.body.read_all(static_cast<std::size_t>(api.settings.http_json_limit));
+  if (body) co_return std::move(*body);
+  const bool large = body.error().code == ErrorCode::kTooLarge;
+  co_return std::unexpected(large ? ErrorResponse(413, "request entity too large")
+                                  : ErrorResponse(400, "Bad request"));
+}
+
+}  // namespace codeapi

@@ -1,0 +1,23 @@
+// What all routes that run programs ask first.
+#pragma once
+
+#include <expected>
+#include <string>
+
+#include "api/api_context.h"
+#include "api/exec_request.h"
+#include "net/http_message.h"
+
+namespace codeapi {
+
+/// The body of a JSON request, bounded by HTTP_JSON_LIMIT; or the refusal.
+asio::awaitable<std::expected<std::string, Response>> ReadJsonBody(const ApiContext& api, Request& request);
+
+/// Whether every file of the request may be read by who asks.
+asio::awaitable<Result<bool>> MayRead(const ApiContext& api, const Principal& principal,
+                                      const ExecRequest& request);
+
+/// 429 in the form that clients tell from other refusals, so that they wait instead of giving up.
+Response TooManyAtOnce();
+
+}  // namespace codeapi
