@@ -31,7 +31,8 @@ struct ApiContext {
   RateLimiter& rates;
   ConcurrencyLimiter& running;
   const PlanLimits& plans;
-  std::function<bool()> healthy;  ///< whether a program has run recently
+  /// Whether an execution sent now would be run, as far as this process can tell.
+  std::function<asio::awaitable<bool>()> healthy;
 };
 
 /// A request that was let in.

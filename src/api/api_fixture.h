@@ -112,7 +112,7 @@ class ApiTest : public ::testing::Test {
   /// The routes' context with another state store.
   ApiContext ContextOver(StateStore& other) {
     return {settings,       *queue, other,   store, log,
-            *authenticator, rates,  running, plans, [this] { return healthy; }};
+            *authenticator, rates,  running, plans, [this]() -> awaitable<bool> { co_return healthy; }};
   }
 
   TempDir dir;

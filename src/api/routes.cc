@@ -4,7 +4,7 @@
 namespace codeapi {
 
 asio::awaitable<Response> HandleHealth(const ApiContext& api, Request&) {
-  if (api.healthy()) co_return TextResponse(200, "OK");
+  if (co_await api.healthy()) co_return TextResponse(200, "OK");
   co_return TextResponse(503, "Service Unavailable");
 }
 

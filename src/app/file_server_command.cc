@@ -1,16 +1,11 @@
-#include <algorithm>
-#include <csignal>
-#include <vector>
-
 #include <boost/asio.hpp>
 
 #include "app/commands.h"
 #include "app/object_store.h"
 #include "app/process.h"
-#include "app/spdlog_log.h"
+#include "app/service_host.h"
 #include "app/wiring.h"
 #include "files/file_server.h"
-#include "net/http_server.h"
 
 namespace codeapi {
 namespace {
@@ -51,45 +46,30 @@ Result<void> CheckExposure(const Settings& settings) {
 // Everything that `codeapi file-server` is, in the order it is built; destroyed the other way round.
 class FileService {
  public:
-  explicit FileService(Settings settings)
-      : settings_(std::move(settings)),
-        log_(MakeStderrLog(settings_.log_level)),
-        threads_(ServingThreads(settings_)),
-        io_(static_cast<int>(threads_)) {}
+  explicit FileService(Settings settings) : host_(std::move(settings)) {}
 
-  int Run() { return RunToEnd(io_, threads_, Main()); }
+  int Run() { return host_.Run(Main()); }
 
  private:
   asio::awaitable<int> Main() {
-    auto objects = co_await OpenObjectStore(io_.get_executor(), settings_);
+    const Settings& settings = host_.settings;
+    auto objects = co_await OpenObjectStore(host_.executor(), settings);
     if (!objects) co_return Say(objects.error().message), 1;
     objects_ = std::move(*objects);
     // Not before: a bucket is waited for with patience, and until then a signal may simply end the process.
-    asio::signal_set signals(io_, SIGTERM, SIGINT);
+    host_.WatchSignals();
     context_ = std::make_unique<FileServerContext>(
-        FileServerContext{*objects_, *log_, metrics_, settings_.internal_service_token});
-    ServerOptions options;
-    options.address = settings_.file_server_host;
-    options.port = settings_.file_server_port;
-    options.log = [this](std::string_view text) {
-      log_->Write(Severity::kWarning, "http", {{"detail", text}});
-    };
-    options.observe = metrics_.http_observer();
-    auto server = HttpServer::Start(io_.get_executor(), std::move(options), MakeFileRouter(*context_));
+        FileServerContext{*objects_, *host_.log, host_.metrics, settings.internal_service_token});
+    auto server =
+        host_.Listen(settings.file_server_host, settings.file_server_port, MakeFileRouter(*context_));
     if (!server) co_return Say(server.error().message), 1;
-    Say("listening on " + ListeningUrl(settings_.file_server_host, (*server)->port()));
-    const int signal = co_await signals.async_wait(asio::use_awaitable);
-    Say(std::string(signal == SIGTERM ? "SIGTERM" : "SIGINT") + ": finishing what is under way");
-    co_await (*server)->stop(settings_.shutdown_grace);
+    Say(co_await host_.Signal() + ": finishing what is under way");
+    co_await (*server)->stop(settings.shutdown_grace);
     Say("stopped");
     co_return 0;
   }
 
-  const Settings settings_;
-  std::unique_ptr<Log> log_;
-  const std::size_t threads_;
-  Metrics metrics_;
-  asio::io_context io_;
+  ServiceHost host_;
   std::unique_ptr<ObjectStore> objects_;
   std::unique_ptr<FileServerContext> context_;
 };
@@ -97,8 +77,7 @@ class FileService {
 }  // namespace
 
 int FileServerCommand(const FileServerOptions& options) {
-  (void)::signal(SIGPIPE, SIG_IGN);
-  RaiseFileLimit();
+  PrepareService();
   auto settings = EffectiveSettings(options);
   if (!settings) return Say(settings.error().message), 1;
   if (auto exposure = CheckExposure(*settings); !exposure) return Say(exposure.error().message), 1;

@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "app/wiring.h"
-#include "base/settings_table.h"
 #include "files/remote_object_store.h"
 #include "store/directory_object_store.h"
 #include "store/s3_object_store.h"
@@ -12,14 +11,6 @@ namespace codeapi {
 namespace {
 
 using Opened = Result<std::unique_ptr<ObjectStore>>;
-
-bool IsSet(const Settings& settings, std::string_view name) {
-  const auto& table = SettingsTable();
-  for (std::size_t i = 0; i < table.size() && i < settings.sources.size(); ++i) {
-    if (table[i].name == name) return !settings.sources[i].empty();
-  }
-  return false;
-}
 
 Opened OpenDirectory(const Settings& settings) {
   if (auto made = MakeDataDirectory(settings.data_dir); !made) return std::unexpected(made.error());

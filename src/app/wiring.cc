@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "base/settings_table.h"
 #include "packages/root_manifest.h"
 #include "packages/root_store.h"
 
@@ -34,6 +35,14 @@ Result<Settings> LoadSettings() {
       std::fprintf(stderr, "codeapi: warning: %s\n", warning.c_str());
   }
   return settings;
+}
+
+bool IsSet(const Settings& settings, std::string_view name) {
+  const auto& table = SettingsTable();
+  for (std::size_t i = 0; i < table.size() && i < settings.sources.size(); ++i) {
+    if (table[i].name == name) return !settings.sources[i].empty();
+  }
+  return false;
 }
 
 Result<std::string> PackagesDirectory(const Settings& settings) {

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <string>
+#include <string_view>
 
 #include "base/result.h"
 #include "base/settings.h"
@@ -14,6 +15,9 @@ namespace codeapi {
 /// The settings from this process's environment. Warnings are printed to stderr; an error names every
 /// variable that cannot be used.
 Result<Settings> LoadSettings();
+
+/// Whether the environment, rather than a default, decided the setting of this name.
+bool IsSet(const Settings& settings, std::string_view name);
 
 /// What programs see as `/`.
 struct RootChoice {

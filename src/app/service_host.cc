@@ -1,0 +1,56 @@
+#include "app/service_host.h"
+
+#include <csignal>
+#include <utility>
+
+#include <boost/asio.hpp>
+
+#include "app/process.h"
+#include "app/spdlog_log.h"
+
+namespace codeapi {
+
+ServiceHost::ServiceHost(Settings the_settings)
+    : settings(std::move(the_settings)),
+      log(MakeStderrLog(settings.log_level)),
+      threads_(ServingThreads(settings)),
+      io_(static_cast<int>(threads_)) {}
+
+int ServiceHost::Run(asio::awaitable<int> main) {
+  return RunToEnd(io_, threads_, std::move(main));
+}
+
+Result<std::unique_ptr<HttpServer>> ServiceHost::Listen(std::string address, std::uint16_t port,
+                                                        Router router) {
+  ServerOptions options;
+  options.address = address;
+  options.port = port;
+  options.log = [this](std::string_view text) { log->Write(Severity::kWarning, "http", {{"detail", text}}); };
+  options.observe = metrics.http_observer();
+  auto server = HttpServer::Start(io_.get_executor(), std::move(options), std::move(router));
+  if (server) Say("listening on " + ListeningUrl(address, (*server)->port()));
+  return server;
+}
+
+void ServiceHost::WatchSignals() {
+  if (!signals_) signals_ = std::make_unique<asio::signal_set>(io_, SIGTERM, SIGINT);
+}
+
+asio::awaitable<std::string> ServiceHost::Signal() {
+  WatchSignals();
+  const int signal = co_await signals_->async_wait(asio::use_awaitable);
+  co_return signal == SIGTERM ? "SIGTERM" : "SIGINT";
+}
+
+void PrepareService() {
+  (void)::signal(SIGPIPE, SIG_IGN);
+  RaiseFileLimit();
+}
+
+Result<void> CheckHardened(const Settings& settings) {
+  if (!settings.hardened_sandbox_mode) return {};
+  return Fail(ErrorCode::kInvalid,
+              "CODEAPI_HARDENED_SANDBOX_MODE=true: this version has no hardened mode; unset it");
+}
+
+}  // namespace codeapi

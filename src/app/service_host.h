@@ -1,0 +1,58 @@
+// What stands around the parts of every service: its settings, log, metrics and threads.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+
+#include "base/log.h"
+#include "base/result.h"
+#include "base/settings.h"
+#include "net/http_server.h"
+#include "net/metrics.h"
+
+namespace codeapi {
+
+/// Built before everything else of a process, and destroyed after it.
+class ServiceHost {
+ public:
+  explicit ServiceHost(Settings settings);
+
+  /// Runs `main` on all threads until it returns: the exit status of the process.
+  int Run(boost::asio::awaitable<int> main);
+
+  /// Starts an HTTP server that logs and counts as all of ours do.
+  Result<std::unique_ptr<HttpServer>> Listen(std::string address, std::uint16_t port, Router router);
+
+  /// Waits for SIGTERM or SIGINT and returns its name.
+  boost::asio::awaitable<std::string> Signal();
+
+  /// From here on SIGTERM and SIGINT are for Signal() to tell; until then they simply end the process, which
+  /// is right while it only waits for something else.
+  void WatchSignals();
+
+  boost::asio::any_io_executor executor() { return io_.get_executor(); }
+
+  const Settings settings;
+  const std::unique_ptr<Log> log;
+  Metrics metrics;
+
+ private:
+  const std::size_t threads_;
+  boost::asio::io_context io_;
+  std::unique_ptr<boost::asio::signal_set> signals_;
+};
+
+/// What every service does before it is built: later writes to vanished peers are errors, not signals, and
+/// every descriptor that the system lets us have may be used.
+void PrepareService();
+
+/// kInvalid when CODEAPI_HARDENED_SANDBOX_MODE is asked for, which this version does not have.
+Result<void> CheckHardened(const Settings& settings);
+
+}  // namespace codeapi

@@ -1,0 +1,31 @@
+// Which queue and which state store the settings choose: the one place that knows all of them.
+#pragma once
+
+#include <memory>
+
+#include <boost/asio/any_io_executor.hpp>
+
+#include "base/result.h"
+#include "base/settings.h"
+#include "store/job_queue.h"
+#include "store/state_store.h"
+
+namespace codeapi {
+
+/// Whether queue and state are shared with other processes: a Redis is named (REDIS_HOST).
+bool UsesRedis(const Settings& settings);
+
+/// The state of a process: Redis, or the file `state.sqlite` below `settings.data_dir`, which is made. Does
+/// not wait for Redis. `executor` must outlive it.
+Result<std::unique_ptr<StateStore>> OpenStateStore(const boost::asio::any_io_executor& executor,
+                                                   const Settings& settings);
+
+/// The queue of a process: in Redis, or within the process. Does not wait for Redis.
+Result<std::unique_ptr<JobQueue>> OpenJobQueue(const boost::asio::any_io_executor& executor,
+                                               const Settings& settings);
+
+/// kInvalid, naming the setting, unless the settings lead to a queue, and to files, that other processes have
+/// too: what `api` and `worker` cannot do without.
+Result<void> CheckShared(const Settings& settings);
+
+}  // namespace codeapi
