@@ -144,6 +144,14 @@ ExecutorLimits MakeExecutorLimits(const Settings& settings) {
   return out;
 }
 
+ToolProgramLimits MakeToolProgramLimits(const Settings& settings) {
+  ToolProgramLimits out;
+  out.max_waiting = static_cast<std::size_t>(settings.max_waiting_programs);
+  out.max_waiting_memory = static_cast<std::uint64_t>(settings.max_waiting_memory);
+  out.idle = settings.tool_call_session_expiry;
+  return out;
+}
+
 Result<std::string> FindJailer(const Settings& settings) {
   std::filesystem::path directory = settings.libexec_dir;
   if (directory.empty()) {

@@ -9,6 +9,7 @@
 #include "base/settings.h"
 #include "sandbox/local_sandbox.h"
 #include "worker/executor.h"
+#include "worker/tool_programs.h"
 
 namespace codeapi {
 
@@ -44,6 +45,9 @@ std::function<std::string()> FollowRoot(const RootChoice& root);
 
 /// What every execution is limited to.
 ExecutorLimits MakeExecutorLimits(const Settings& settings);
+
+/// How many programs may wait for their tools, and how long.
+ToolProgramLimits MakeToolProgramLimits(const Settings& settings);
 
 /// Where codeapi-jailer is: CODEAPI_LIBEXEC_DIR, or beside this program. kSetupFailed when it, or
 /// codeapi-init beside it, cannot be executed.

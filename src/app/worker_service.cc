@@ -5,6 +5,7 @@
 #include <boost/asio.hpp>
 
 #include "app/process.h"
+#include "worker/tool_support.h"
 
 namespace codeapi {
 
@@ -26,13 +27,16 @@ asio::awaitable<bool> WorkerService::Start() {
 
 void WorkerService::Take(JobQueue& queue, ObjectStore& objects) {
   executor_ = std::make_unique<Executor>(sandbox_, objects, *host_.log, MakeExecutorLimits(host_.settings));
-  worker_ = std::make_unique<Worker>(host_.executor(), queue, *executor_, *host_.log,
+  tools_ = std::make_unique<ToolPrograms>(host_.executor(), *executor_, *host_.log, ToolSupport,
+                                          MakeToolProgramLimits(host_.settings));
+  worker_ = std::make_unique<Worker>(host_.executor(), queue, *executor_, *tools_, *host_.log,
                                      host_.settings.max_concurrent_jobs);
   worker_->Start();
 }
 
 asio::awaitable<void> WorkerService::Stop() {
   if (worker_) co_await worker_->Wait();
+  if (tools_) co_await tools_->Stop();
   co_await health_.Stop();
   co_await sandbox_.Stop();
 }

@@ -41,6 +41,7 @@ class WorkerService {
   LocalSandbox sandbox_;
   HealthMonitor health_;
   std::unique_ptr<Executor> executor_;
+  std::unique_ptr<ToolPrograms> tools_;
   std::unique_ptr<Worker> worker_;
 };
 

@@ -133,6 +133,9 @@ struct Settings {
   // Cells
   int max_concurrent_jobs = 8;
   int pool_size = 4;  ///< cells kept ready; 0: none
+  int max_waiting_programs = 16;
+  std::int64_t max_waiting_memory = 8ll << 30;
+  std::chrono::milliseconds tool_call_session_expiry{600'000};
   CgroupMode cgroup = CgroupMode::kAuto;
   SeccompMode seccomp = SeccompMode::kEnforce;
   std::uint32_t sandbox_uid_base = 200'000;
