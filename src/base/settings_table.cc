@@ -241,7 +241,7 @@ constexpr SettingInfo kTable[] = {
      "programs that wait for the results of their tools at once, each in its cell; beyond that the one that "
      "waits longest is ended, and run again when its client comes back",
      1, 1024},
-    {"CODEAPI_MAX_WAITING_MEMORY", "", kBytes, &S::max_waiting_memory, kServe,
+    {"CODEAPI_MAX_WAITING_MEMORY", "", kSize, &S::max_waiting_memory, kServe,
      "the same, by the sum of their memory limits", 64 << 20, std::int64_t{1} << 50},
     {"TOOL_CALL_SESSION_EXPIRY", "CODEAPI_TOOL_CALL_SESSION_EXPIRY", kDuration, &S::tool_call_session_expiry,
      kServe, "how long a program waits for the results of its tools; without a unit in seconds", kSecond,
