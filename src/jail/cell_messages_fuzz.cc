@@ -73,7 +73,7 @@ void FuzzDecoders(std::string_view payload) {
     Require(!begin->argv.empty(), "there is a program to run");
   }
   if (const auto file = RequireRoundTrip<CellFile>(payload)) {
-    Require(file->kind <= CellFileKind::kStdin, "a file is of a known kind");
+    Require(file->kind <= kLastCellFileKind, "a file is of a known kind");
   }
   RequireRoundTrip<CellExit>(payload);
   RequireRoundTrip<CellOutput>(payload);

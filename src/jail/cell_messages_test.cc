@@ -82,6 +82,7 @@ CellBegin SomeProgram() {
   begin.data_limit = 4;
   begin.compile_data_limit = 8;
   begin.memory = 5;
+  begin.tool_calls = 9;
   begin.cpus = {6, 7};
   begin.rules = SomeRules();
   return begin;
@@ -100,6 +101,7 @@ TEST(CellMessages, CellBegin) {
   EXPECT_EQ(out->data_limit, 4u);
   EXPECT_EQ(out->compile_data_limit, 8u);
   EXPECT_EQ(out->memory, 5u);
+  EXPECT_EQ(out->tool_calls, 9u);
   EXPECT_EQ(out->cpus, SomeProgram().cpus);
   EXPECT_EQ(out->rules.Encode(), SomeRules().Encode());
 }
@@ -122,6 +124,7 @@ TEST(CellMessages, RulesInsideAProgramAreCheckedToo) {
                               .U64(1)
                               .U64(1)
                               .U64(1)
+                              .U32(1)
                               .U32s({})
                               .Str(SomeRules().Encode() + "x")
                               .payload();
@@ -139,7 +142,7 @@ TEST(CellMessages, CellFile) {
 }
 
 TEST(CellMessages, AFileOfAnUnknownKindIsRefused) {
-  for (const int kind : {3, 4, 255}) {
+  for (const int kind : {4, 5, 255}) {
     EXPECT_FALSE(
         CellFile::Decode(WireWriter().U8(static_cast<std::uint8_t>(kind)).U8(0).U32(0).Str("a").payload()))
         << kind;
