@@ -132,7 +132,8 @@ struct Settings {
 
   // Cells
   int max_concurrent_jobs = 8;
-  int pool_size = 4;  ///< cells kept ready; 0: none
+  int pool_size = 4;              ///< cells kept ready; 0: none
+  int max_waiting_programs = 16;  ///< of one worker; beyond max_concurrent_jobs
   CgroupMode cgroup = CgroupMode::kAuto;
   SeccompMode seccomp = SeccompMode::kEnforce;
   std::uint32_t sandbox_uid_base = 200'000;

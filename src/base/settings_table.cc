@@ -237,6 +237,8 @@ constexpr SettingInfo kTable[] = {
     {"SANDBOX_MAX_CONCURRENT_JOBS", "CODEAPI_SANDBOX_MAX_CONCURRENT_JOBS", kInteger, &S::max_concurrent_jobs,
      kServe, "executions that run at once", 1, 1024},
     {"CODEAPI_POOL_SIZE", "", kInteger, &S::pool_size, kServe, "cells kept ready", 0, 1024},
+    {"CODEAPI_MAX_WAITING_PROGRAMS", "", kInteger, &S::max_waiting_programs, kServe,
+     "programs of one worker that wait for their tools at once, beside those that run", 0, 1000},
     {"CODEAPI_CGROUP", "", kEnum, &S::cgroup, kCells, "how a cell's resources are limited",
      .choices = kCgroupModes},
     {"CODEAPI_SECCOMP", "", kEnum, &S::seccomp, kLimits,

@@ -141,6 +141,47 @@ TEST(CellMessages, CellFile) {
   EXPECT_EQ(out->name, "dir/ü.txt");
 }
 
+TEST(CellMessages, ToolCall) {
+  const auto out = CellToolCall::Decode(CellToolCall{7, 99, "a\0b"s}.Encode());
+  ASSERT_TRUE(out);
+  EXPECT_EQ(out->call, 7u);
+  EXPECT_EQ(out->tool, 99u);
+  EXPECT_EQ(out->input, "a\0b"s);
+  EXPECT_TRUE(CellToolCall::Decode(CellToolCall{1, 0, std::string(kMaxToolInput, 'x')}.Encode()));
+  EXPECT_FALSE(CellToolCall::Decode(CellToolCall{1, 0, std::string(kMaxToolInput + 1, 'x')}.Encode()));
+  EXPECT_FALSE(CellToolCall::Decode(CellToolCall{1, kMaxTools, ""}.Encode()));
+  EXPECT_FALSE(CellToolCall::Decode("\1\0\0\0\0\0\0"s));
+}
+
+TEST(CellMessages, ToolResult) {
+  const std::string encoded = CellToolResult{7, false, '2', "a\0b"s}.Encode();
+  EXPECT_EQ(encoded.size(), CellToolResult::kHeader + 3);
+  const auto out = CellToolResult::Decode(encoded);
+  ASSERT_TRUE(out);
+  EXPECT_EQ(out->call, 7u);
+  EXPECT_FALSE(out->last);
+  EXPECT_EQ(out->kind, '2');
+  EXPECT_EQ(out->bytes, "a\0b"s);
+  EXPECT_TRUE(
+      CellToolResult::Decode("\1\0\0\0\1"
+                             "1"s));
+  EXPECT_FALSE(
+      CellToolResult::Decode("\1\0\0\0\2"
+                             "1"s));
+  EXPECT_FALSE(
+      CellToolResult::Decode("\1\0\0\0\1"
+                             "3"s));
+  EXPECT_FALSE(
+      CellToolResult::Decode("\1\0\0\0\1"
+                             "/"s));
+  EXPECT_FALSE(CellToolResult::Decode("\1\0\0\0\1"s));
+}
+
+TEST(CellMessages, ToolWait) {
+  ExpectExactLength(CellToolWait{9});
+  EXPECT_EQ(CellToolWait::Decode(CellToolWait{9}.Encode())->answers, 9u);
+}
+
 TEST(CellMessages, AFileOfAnUnknownKindIsRefused) {
   for (const int kind : {4, 5, 255}) {
     EXPECT_FALSE(

@@ -76,12 +76,12 @@ print(*(receive(s) for _ in range(3)))
 
 TEST_F(ToolTest, WhatTheProgramStartsCanCallToo) {
   RunTest(io, [&]() -> awaitable<void> {
-    const auto running = Python(R"(
+    const auto running = Python(R"PY(
 import subprocess, sys
 code = "import sys; sys.path[0] = '/tmp/.codeapi'; import run; print(call(1, 'child'), flush=True)"
 children = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(3)]
 sys.exit(sum(c.wait() for c in children))
-)");
+)PY");
     co_await tools.UntilItWaits();
     EXPECT_THAT(tools.inputs, ElementsAre("child", "child", "child")) << "all of them in one round";
     for (std::uint32_t call = 1; call <= 3; ++call) tools.Answer(call, "yes");
