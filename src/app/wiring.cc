@@ -94,8 +94,9 @@ JailerSettings MakeJailerSettings(const Settings& settings, const RootChoice& ro
   out.root = root.path;
   out.uid_base = settings.sandbox_uid_base;
   out.pool_size = static_cast<std::uint32_t>(settings.pool_size);
-  // Running ones, ready ones, and room for those that are still dying.
-  out.max_cells = static_cast<std::uint32_t>(2 * settings.max_concurrent_jobs + settings.pool_size + 4);
+  // Running ones, ready ones, those that wait for their tools, and room for those that are still dying.
+  out.max_cells = static_cast<std::uint32_t>(2 * settings.max_concurrent_jobs + settings.pool_size +
+                                             settings.max_waiting_programs + 4);
   out.cpu_hundredths = static_cast<std::uint32_t>(settings.sandbox_cpu_hundredths);
   out.cpu_weight = static_cast<std::uint32_t>(settings.sandbox_cpu_weight);
   out.log_refusals = settings.seccomp == SeccompMode::kLog;

@@ -88,6 +88,7 @@ std::string CellBegin::Encode() const {
       .U64(data_limit)
       .U64(compile_data_limit)
       .U64(memory)
+      .U32(tool_calls)
       .U32s(cpus)
       .Str(rules.Encode())
       .payload();
@@ -106,6 +107,7 @@ std::optional<CellBegin> CellBegin::Decode(std::string_view payload) {
   out.data_limit = in.U64();
   out.compile_data_limit = in.U64();
   out.memory = in.U64();
+  out.tool_calls = in.U32();
   out.cpus = in.U32s();
   const auto rules = HarvestRules::Decode(in.Str());
   if (!rules || !in.done() || out.argv.empty()) return std::nullopt;
@@ -125,7 +127,7 @@ std::optional<CellFile> CellFile::Decode(std::string_view payload) {
   out.read_only = in.U8() != 0;
   out.index = in.U32();
   out.name = in.Str();
-  if (!in.done() || kind > static_cast<std::uint8_t>(CellFileKind::kStdin)) return std::nullopt;
+  if (!in.done() || kind > static_cast<std::uint8_t>(kLastCellFileKind)) return std::nullopt;
   return out;
 }
 
@@ -193,6 +195,47 @@ std::optional<HarvestSummary> HarvestSummary::Decode(std::string_view payload) {
   out.skipped = in.Strs();
   if (!in.done() || out.skipped.size() > kMaxSkippedNames) return std::nullopt;
   return out;
+}
+
+std::string CellToolCall::Encode() const {
+  return WireWriter().U32(call).U32(tool).Rest(input).payload();
+}
+
+std::optional<CellToolCall> CellToolCall::Decode(std::string_view payload) {
+  WireReader in(payload);
+  CellToolCall out;
+  out.call = in.U32();
+  out.tool = in.U32();
+  out.input = in.Rest();
+  if (!in.done() || out.tool >= kMaxTools || out.input.size() > kMaxToolInput) return std::nullopt;
+  return out;
+}
+
+std::string CellToolResult::Encode() const {
+  return WireWriter().U32(call).U8(last).U8(static_cast<std::uint8_t>(kind)).Rest(bytes).payload();
+}
+
+std::optional<CellToolResult> CellToolResult::Decode(std::string_view payload) {
+  WireReader in(payload);
+  CellToolResult out;
+  out.call = in.U32();
+  const std::uint8_t last = in.U8();
+  out.last = last != 0;
+  out.kind = static_cast<char>(in.U8());
+  out.bytes = in.Rest();
+  if (!in.done() || last > 1 || out.kind < '0' || out.kind > '2') return std::nullopt;
+  return out;
+}
+
+std::string CellToolWait::Encode() const {
+  return WireWriter().U32(answers).payload();
+}
+
+std::optional<CellToolWait> CellToolWait::Decode(std::string_view payload) {
+  WireReader in(payload);
+  CellToolWait out;
+  out.answers = in.U32();
+  return in.done() ? std::optional(out) : std::nullopt;
 }
 
 std::string CellFailure::Encode() const {

@@ -70,6 +70,7 @@ struct CellBegin {
   std::uint64_t data_limit = 0;          ///< RLIMIT_DATA, bytes; 0 = unlimited (the cgroup limits memory)
   std::uint64_t compile_data_limit = 0;  ///< the same for the compiler
   std::uint64_t memory = 0;              ///< shown in /proc/meminfo, bytes
+  std::uint32_t tool_calls = 0;          ///< how many calls of tools it may make; 0: it has none
   std::vector<std::uint32_t> cpus;       ///< those it may run on; empty: as init
   HarvestRules rules;
 
@@ -77,14 +78,25 @@ struct CellBegin {
   static std::optional<CellBegin> Decode(std::string_view payload);
 };
 
-enum class CellFileKind : std::uint8_t { kSource = 0, kInput = 1, kStdin = 2, kSupport = 3 };
+enum class CellFileKind : std::uint8_t {
+  kSource = 0,
+  kInput = 1,
+  kStdin = 2,
+  kSupport =
+      3,  ///< for calling tools: goes into kSupportDirectory (runtime.h), executable, and is never an output
+};
+inline constexpr CellFileKind kLastCellFileKind = CellFileKind::kSupport;
+
+/// Most support files of a program, and bytes of each.
+inline constexpr std::uint32_t kMaxSupportFiles = 16;
+inline constexpr std::uint64_t kMaxSupportFile = 4u << 20;
 
 /// A file that is put into the workspace.
 struct CellFile {
   CellFileKind kind = CellFileKind::kInput;
   bool read_only = false;   ///< sealed: owned by root, mode 0444, never reported as changed
   std::uint32_t index = 0;  ///< of an input: how the answer refers to it
-  std::string name;         ///< relative to the workspace; empty for stdin
+  std::string name;         ///< relative to the workspace; of a support file one component; empty for stdin
 
   std::string Encode() const;
   static std::optional<CellFile> Decode(std::string_view payload);
@@ -145,6 +157,45 @@ struct HarvestSummary {
 
   std::string Encode() const;
   static std::optional<HarvestSummary> Decode(std::string_view payload);
+};
+
+/// Bounds of tool calls (docs/adr/0007). kMaxToolInput is a call's input, kMaxToolResult an answer's text, in
+/// bytes; a program has at most kMaxTools tools, which it names by their index.
+inline constexpr std::size_t kMaxToolInput = 1u << 20;
+inline constexpr std::size_t kMaxToolResult = 8u << 20;
+inline constexpr std::uint32_t kMaxTools = 100;
+
+/// A call of a tool. Calls of a program are numbered from 1, without gaps. Worker and jailer send these three
+/// to each other as they are.
+struct CellToolCall {
+  std::uint32_t call = 0;
+  std::uint32_t tool = 0;
+  std::string input;  ///< whatever the program sent
+
+  std::string Encode() const;
+  /// Nothing when a bound does not hold either.
+  static std::optional<CellToolCall> Decode(std::string_view payload);
+};
+
+/// A part of an answer; the parts of one come in order. What the program gets is the kind and all their
+/// bytes.
+struct CellToolResult {
+  static constexpr std::size_t kHeader = 6;
+  std::uint32_t call = 0;
+  bool last = true;
+  char kind = '0';  ///< '0' the result, '1' the tool's error, '2' why the call was not made
+  std::string bytes;
+
+  std::string Encode() const;
+  static std::optional<CellToolResult> Decode(std::string_view payload);
+};
+
+/// All of the program waits.
+struct CellToolWait {
+  std::uint32_t answers = 0;  ///< that had arrived whole by then: with one more under way, it is out of date
+
+  std::string Encode() const;
+  static std::optional<CellToolWait> Decode(std::string_view payload);
 };
 
 /// A step that failed inside the cell. `step` is a phrase such as "mount tmpfs".

@@ -73,7 +73,7 @@ void FuzzDecoders(std::string_view payload) {
     Require(!begin->argv.empty(), "there is a program to run");
   }
   if (const auto file = RequireRoundTrip<CellFile>(payload)) {
-    Require(file->kind <= CellFileKind::kStdin, "a file is of a known kind");
+    Require(file->kind <= kLastCellFileKind, "a file is of a known kind");
   }
   RequireRoundTrip<CellExit>(payload);
   RequireRoundTrip<CellOutput>(payload);
@@ -83,6 +83,13 @@ void FuzzDecoders(std::string_view payload) {
             "a count does not outgrow its payload");
   }
   RequireRoundTrip<CellFailure>(payload);
+  if (const auto call = RequireRoundTrip<CellToolCall>(payload)) {
+    Require(call->tool < kMaxTools && call->input.size() <= kMaxToolInput, "a tool call is bounded");
+  }
+  if (const auto result = RequireRoundTrip<CellToolResult>(payload)) {
+    Require(result->kind >= '0' && result->kind <= '2', "an answer is of a known kind");
+  }
+  RequireRoundTrip<CellToolWait>(payload);
 }
 
 }  // namespace

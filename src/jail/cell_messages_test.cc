@@ -82,6 +82,7 @@ CellBegin SomeProgram() {
   begin.data_limit = 4;
   begin.compile_data_limit = 8;
   begin.memory = 5;
+  begin.tool_calls = 9;
   begin.cpus = {6, 7};
   begin.rules = SomeRules();
   return begin;
@@ -100,6 +101,7 @@ TEST(CellMessages, CellBegin) {
   EXPECT_EQ(out->data_limit, 4u);
   EXPECT_EQ(out->compile_data_limit, 8u);
   EXPECT_EQ(out->memory, 5u);
+  EXPECT_EQ(out->tool_calls, 9u);
   EXPECT_EQ(out->cpus, SomeProgram().cpus);
   EXPECT_EQ(out->rules.Encode(), SomeRules().Encode());
 }
@@ -122,6 +124,7 @@ TEST(CellMessages, RulesInsideAProgramAreCheckedToo) {
                               .U64(1)
                               .U64(1)
                               .U64(1)
+                              .U32(1)
                               .U32s({})
                               .Str(SomeRules().Encode() + "x")
                               .payload();
@@ -138,8 +141,49 @@ TEST(CellMessages, CellFile) {
   EXPECT_EQ(out->name, "dir/ü.txt");
 }
 
+TEST(CellMessages, ToolCall) {
+  const auto out = CellToolCall::Decode(CellToolCall{7, 99, "a\0b"s}.Encode());
+  ASSERT_TRUE(out);
+  EXPECT_EQ(out->call, 7u);
+  EXPECT_EQ(out->tool, 99u);
+  EXPECT_EQ(out->input, "a\0b"s);
+  EXPECT_TRUE(CellToolCall::Decode(CellToolCall{1, 0, std::string(kMaxToolInput, 'x')}.Encode()));
+  EXPECT_FALSE(CellToolCall::Decode(CellToolCall{1, 0, std::string(kMaxToolInput + 1, 'x')}.Encode()));
+  EXPECT_FALSE(CellToolCall::Decode(CellToolCall{1, kMaxTools, ""}.Encode()));
+  EXPECT_FALSE(CellToolCall::Decode("\1\0\0\0\0\0\0"s));
+}
+
+TEST(CellMessages, ToolResult) {
+  const std::string encoded = CellToolResult{7, false, '2', "a\0b"s}.Encode();
+  EXPECT_EQ(encoded.size(), CellToolResult::kHeader + 3);
+  const auto out = CellToolResult::Decode(encoded);
+  ASSERT_TRUE(out);
+  EXPECT_EQ(out->call, 7u);
+  EXPECT_FALSE(out->last);
+  EXPECT_EQ(out->kind, '2');
+  EXPECT_EQ(out->bytes, "a\0b"s);
+  EXPECT_TRUE(
+      CellToolResult::Decode("\1\0\0\0\1"
+                             "1"s));
+  EXPECT_FALSE(
+      CellToolResult::Decode("\1\0\0\0\2"
+                             "1"s));
+  EXPECT_FALSE(
+      CellToolResult::Decode("\1\0\0\0\1"
+                             "3"s));
+  EXPECT_FALSE(
+      CellToolResult::Decode("\1\0\0\0\1"
+                             "/"s));
+  EXPECT_FALSE(CellToolResult::Decode("\1\0\0\0\1"s));
+}
+
+TEST(CellMessages, ToolWait) {
+  ExpectExactLength(CellToolWait{9});
+  EXPECT_EQ(CellToolWait::Decode(CellToolWait{9}.Encode())->answers, 9u);
+}
+
 TEST(CellMessages, AFileOfAnUnknownKindIsRefused) {
-  for (const int kind : {3, 4, 255}) {
+  for (const int kind : {4, 5, 255}) {
     EXPECT_FALSE(
         CellFile::Decode(WireWriter().U8(static_cast<std::uint8_t>(kind)).U8(0).U32(0).Str("a").payload()))
         << kind;

@@ -1,9 +1,9 @@
 // What the jailer and a cell's init say to each other over the cell's control stream: small length-prefixed
 // messages, packed without padding in host byte order (both ends are always the same machine and build).
 //
-//   jailer -> init   setup, begin, file-begin / file-data* / file-end (each file), go, kill
-//   init -> jailer   ready, compiled, exited, output-begin / output-data* / output-end (each file), summary,
-//                    failed
+//   jailer -> init   setup, begin, file-begin / file-data* / file-end (each file), go, tool-result*, kill
+//   init -> jailer   ready, compiled, tool-call*, tool-wait*, exited, output-begin / output-data* /
+//                    output-end (each file), summary, failed
 //
 // A program that is compiled first needs two go: the first one starts the compiler, and the second one, which
 // answers "compiled", the program. A kill in its place ends the run there. A compiler that fails, or is
@@ -17,6 +17,7 @@
 #include <cstring>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace codeapi {
@@ -29,6 +30,7 @@ enum class CellMessage : std::uint8_t {
   kFileEnd,      ///< empty
   kGo,           ///< empty: every file is there, start the compiler or the program
   kKill,         ///< empty: end the program now
+  kToolResult,   ///< CellToolResult: a part of the answer to a call
   kReady = 64,   ///< step timings
   kExited,       ///< CellExit
   kOutputBegin,  ///< CellOutput; its bytes follow
@@ -37,6 +39,8 @@ enum class CellMessage : std::uint8_t {
   kSummary,      ///< HarvestSummary: the last message
   kFailed,       ///< CellFailure: the last message
   kCompiled,     ///< CellExit of a compiler that ended with 0; init waits for go or kill
+  kToolCall,     ///< CellToolCall: the program calls a tool
+  kToolWait,     ///< CellToolWait: all of the program waits for answers
 };
 
 /// Largest payload of one message. Data messages carry at most kMaxCellData bytes.
@@ -54,6 +58,8 @@ class WireWriter {
     U32(static_cast<std::uint32_t>(v.size()));
     return Raw(v.data(), v.size());
   }
+  /// The rest of a message: as it is, without a length.
+  WireWriter& Rest(std::string_view v) { return Raw(v.data(), v.size()); }
   WireWriter& Strs(const std::vector<std::string>& list) {
     U32(static_cast<std::uint32_t>(list.size()));
     for (const std::string& item : list) Str(item);
@@ -98,6 +104,8 @@ class WireReader {
     rest_.remove_prefix(size);
     return out;
   }
+  /// All that is left.
+  std::string_view Rest() { return std::exchange(rest_, {}); }
   std::vector<std::string> Strs() {
     const std::uint32_t count = U32();
     std::vector<std::string> out;

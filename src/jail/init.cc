@@ -1,17 +1,12 @@
 #include "jail/init.h"
 
 #include <fcntl.h>
-#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -26,22 +21,16 @@
 #include "jail/init_privileges.h"
 #include "jail/landlock.h"
 #include "jail/lockdown.h"
+#include "jail/monotonic.h"
+#include "jail/program_activity.h"
 #include "jail/program_start.h"
+#include "jail/program_watch.h"
 #include "jail/refused_calls.h"
+#include "jail/tool_channel.h"
 #include "jail/workspace.h"
 
 namespace codeapi {
 namespace {
-
-std::uint64_t NowMicros() {
-  timespec t{};
-  static_cast<void>(::clock_gettime(CLOCK_MONOTONIC, &t));  // cannot fail with these arguments
-  return static_cast<std::uint64_t>(t.tv_sec) * 1'000'000 + static_cast<std::uint64_t>(t.tv_nsec) / 1000;
-}
-
-std::uint64_t Micros(const timeval& t) {
-  return static_cast<std::uint64_t>(t.tv_sec) * 1'000'000 + static_cast<std::uint64_t>(t.tv_usec);
-}
 
 class CellInit {
  public:
@@ -57,9 +46,8 @@ class CellInit {
   bool Execute();
   bool Start(bool compiler);
   bool ReportStart(int report_fd);
-  bool Supervise();
-  bool ReapSome();
-  void Count(const rusage& usage);
+  bool Supervise() { return watch_.UntilTheEnd(main_pid_, started_us_); }
+  bool OfferTools();
   bool Finish();
   bool SendFile(const HarvestedFile& file);
 
@@ -68,13 +56,12 @@ class CellInit {
   CellBegin begin_;
   CellFilesystem files_;
   std::unique_ptr<Workspace> workspace_;
-  UniqueFd signal_fd_, null_, landlock_;
+  UniqueFd null_, landlock_;
   std::unique_ptr<RefusedCalls> refused_;  // in logging mode only
+  std::unique_ptr<ToolChannel> tools_;     // of a program that has some
+  ProgramWatch watch_{channel_};
   pid_t main_pid_ = -1;
-  bool main_ended_ = false;
-  bool killed_ = false;  // the jailer has ended it
   std::uint64_t started_us_ = 0;
-  CellExit exit_;
 };
 
 MountStatus CellInit::EnterNamespaces(const CellSetup& setup) {
@@ -122,7 +109,7 @@ bool CellInit::TakeFile(const CellMessageIn& message) {
   std::string step;
   if (message.type == CellMessage::kFileBegin) {
     const auto file = CellFile::Decode(message.payload);
-    if (!file) return false;
+    if (!file || (file->kind == CellFileKind::kSupport && begin_.tool_calls == 0)) return false;
     error = workspace_->BeginFile(*file);
     step = "create input file";
   } else if (message.type == CellMessage::kFileData) {
@@ -215,8 +202,8 @@ bool CellInit::Compile(bool& go_on) {
     return false;
   }
   if (!Start(true) || !Supervise()) return false;
-  if (killed_ || exit_.wait_status != 0) return true;
-  if (!channel_.Send(CellMessage::kCompiled, exit_.Encode())) return false;
+  if (watch_.killed() || watch_.exit().wait_status != 0) return true;
+  if (!channel_.Send(CellMessage::kCompiled, watch_.exit().Encode())) return false;
   const auto answer = channel_.Receive();
   go_on = answer && answer->type == CellMessage::kGo;
   return go_on || (answer && answer->type == CellMessage::kKill);
@@ -224,25 +211,34 @@ bool CellInit::Compile(bool& go_on) {
 
 // From the first process to the report of how it ended.
 bool CellInit::Execute() {
-  sigset_t child;
-  ::sigemptyset(&child);
-  ::sigaddset(&child, SIGCHLD);
-  ::sigprocmask(SIG_BLOCK, &child, nullptr);
-  signal_fd_.reset(::signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK));
-  if (!signal_fd_) {
-    channel_.SendFailure("watch for the end of processes", errno);
+  if (const int error = watch_.Open(); error != 0) {
+    channel_.SendFailure("watch for the end of processes", error);
     return false;
   }
   bool go_on = true;
   if (!begin_.compile.empty() && !Compile(go_on)) return false;
-  if (go_on) {
-    exit_ = {};
-    if (!Start(false)) return false;
-  }
+  if (go_on && begin_.tool_calls > 0 && !OfferTools()) return false;
+  if (go_on && !Start(false)) return false;
   CloseOutput();
   if (go_on && !Supervise()) return false;
-  if (refused_) exit_.refused = refused_->Take();
-  return channel_.Send(CellMessage::kExited, exit_.Encode());
+  if (refused_) watch_.exit().refused = refused_->Take();
+  return channel_.Send(CellMessage::kExited, watch_.exit().Encode());
+}
+
+// Where the program will call. It needs a ruleset that lets it.
+bool CellInit::OfferTools() {
+  tools_ = std::make_unique<ToolChannel>(channel_, begin_.tool_calls, ProgramSleeps);
+  if (const int error = tools_->Open(); error != 0) {
+    channel_.SendFailure("make the tools' socket", error);
+    return false;
+  }
+  auto landlock = MakeLandlockRuleset(AbstractSockets::kInits);
+  if (!landlock) {
+    channel_.SendFailure(landlock.error().message, 0);
+    return false;
+  }
+  landlock_ = std::move(*landlock);
+  return true;
 }
 
 bool CellInit::Start(bool compiler) {
@@ -258,8 +254,8 @@ bool CellInit::Start(bool compiler) {
   ProgramStart start;
   Prepare(start, compiler);
   start.spec.keep_fd = report_write.get();
+  watch_.Serve(refused_.get(), compiler ? nullptr : tools_.get());
   started_us_ = NowMicros();
-  main_ended_ = false;
   main_pid_ = ::fork();
   if (main_pid_ < 0) {
     channel_.SendFailure("fork", errno);
@@ -281,67 +277,6 @@ bool CellInit::ReportStart(int report_fd) {
   if (n == 0) return true;
   if (n == sizeof failure) channel_.SendFailure(LockdownStepName(failure.step), failure.error);
   return false;
-}
-
-// Adds one process that was reaped.
-void CellInit::Count(const rusage& usage) {
-  exit_.cpu_us += Micros(usage.ru_utime) + Micros(usage.ru_stime);
-  exit_.max_rss = std::max(exit_.max_rss, static_cast<std::uint64_t>(usage.ru_maxrss) * 1024);
-}
-
-// Reaps what has ended, but not without bound: processes that fork and exit all the time would keep this busy
-// for ever (attack 2). True when there may be more.
-bool CellInit::ReapSome() {
-  constexpr int kAtOnce = 64;
-  for (int i = 0; i < kAtOnce && !main_ended_; ++i) {
-    int status = 0;
-    rusage usage{};
-    const pid_t pid = ::wait4(-1, &status, WNOHANG, &usage);
-    if (pid < 0 && errno == EINTR) continue;
-    if (pid <= 0) return false;
-    Count(usage);
-    if (pid == main_pid_) {
-      exit_.wait_status = static_cast<std::uint32_t>(status);
-      exit_.wall_us = NowMicros() - started_us_;
-      main_ended_ = true;
-    }
-  }
-  return true;
-}
-
-// Everything in the PID namespace but this process, stopped or not, at once.
-void KillEverything() {
-  ::kill(-1, SIGKILL);
-}
-
-bool CellInit::Supervise() {
-  bool more = false;
-  while (!main_ended_) {
-    pollfd fds[3] = {{channel_.fd(), POLLIN, 0},
-                     {signal_fd_.get(), POLLIN, 0},
-                     {refused_ ? refused_->fd() : -1, POLLIN, 0}};
-    if (::poll(fds, 3, more ? 0 : -1) < 0 && errno != EINTR) return false;
-    if (fds[2].revents != 0) refused_->Answer(fds[2].revents);
-    if (fds[0].revents != 0) {
-      const auto message = channel_.Receive();
-      if (!message || message->type != CellMessage::kKill) return false;
-      killed_ = true;
-      KillEverything();
-    }
-    signalfd_siginfo info;
-    while (::read(signal_fd_.get(), &info, sizeof info) > 0) continue;
-    more = ReapSome();
-  }
-  // A process can fork between the signal and its own end only if it was not yet visible to the signal; the
-  // next round catches that child. Each round waits for a death, so this ends and never spins.
-  while (true) {
-    KillEverything();
-    int status = 0;
-    rusage usage{};
-    if (::wait4(-1, &status, 0, &usage) < 0 && errno != EINTR) break;
-    Count(usage);
-  }
-  return true;
 }
 
 bool CellInit::SendFile(const HarvestedFile& file) {

@@ -1,5 +1,6 @@
 #include "jail/init_channel.h"
 
+#include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -33,7 +34,60 @@ std::optional<CellMessageIn> InitChannel::Receive() {
   return out;
 }
 
+void InitChannel::Queue(CellMessage type, std::string_view payload) {
+  const auto length = static_cast<std::uint32_t>(payload.size());
+  std::array<char, kCellHeaderSize> header;
+  std::memcpy(header.data(), &length, sizeof length);
+  header[4] = static_cast<char>(type);
+  constexpr std::size_t kWorthMoving = 1u << 20;
+  if (queue_at_ > kWorthMoving) {
+    queue_.erase(0, queue_at_);
+    queue_whole_ -= queue_at_;
+    queue_at_ = 0;
+  }
+  queue_.append(header.data(), header.size()).append(payload);
+}
+
+bool InitChannel::Flush() {
+  while (queue_at_ < queue_.size()) {
+    const ssize_t n =
+        ::send(fd_, queue_.data() + queue_at_, queue_.size() - queue_at_, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0 && errno == EAGAIN) break;
+    if (n < 0) return false;
+    queue_at_ += static_cast<std::size_t>(n);
+  }
+  // Over the messages that are gone.
+  while (queue_whole_ < queue_at_) {
+    std::uint32_t length;
+    std::memcpy(&length, queue_.data() + queue_whole_, sizeof length);
+    queue_whole_ += kCellHeaderSize + length;
+  }
+  if (queue_at_ == queue_.size()) {
+    queue_.clear();
+    queue_at_ = queue_whole_ = 0;
+  }
+  return true;
+}
+
+void InitChannel::DropQueued() {
+  queue_.resize(queue_whole_);
+}
+
+bool InitChannel::FinishQueue() {
+  while (queue_at_ < queue_.size()) {
+    const ssize_t n = ::write(fd_, queue_.data() + queue_at_, queue_.size() - queue_at_);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return false;
+    queue_at_ += static_cast<std::size_t>(n);
+  }
+  queue_.clear();
+  queue_at_ = queue_whole_ = 0;
+  return true;
+}
+
 bool InitChannel::Send(CellMessage type, std::string_view payload) {
+  if (!FinishQueue()) return false;
   std::array<char, kCellHeaderSize> header;
   const auto length = static_cast<std::uint32_t>(payload.size());
   std::memcpy(header.data(), &length, sizeof length);

@@ -47,11 +47,13 @@ int LandlockAbi() {
   return version > 0 ? static_cast<int>(version) : 0;
 }
 
-Result<UniqueFd> MakeLandlockRuleset() {
+Result<UniqueFd> MakeLandlockRuleset(AbstractSockets sockets) {
   const int abi = LandlockAbi();
   if (abi == 0) return UniqueFd();
   const std::uint64_t all = KnownRights(abi);
-  const RulesetAttributes attributes{all, kBindTcp | kConnectTcp, kScopeAbstractSockets | kScopeSignals};
+  const std::uint64_t scoped =
+      sockets == AbstractSockets::kOwn ? kScopeAbstractSockets | kScopeSignals : kScopeSignals;
+  const RulesetAttributes attributes{all, kBindTcp | kConnectTcp, scoped};
   UniqueFd ruleset(
       static_cast<int>(::syscall(SYS_landlock_create_ruleset, &attributes, AttributesSize(abi), 0u)));
   if (!ruleset) return FailErrno("create the Landlock ruleset");

@@ -15,8 +15,12 @@ namespace codeapi {
 /// The newest Landlock ABI this kernel has; 0 when it has none.
 int LandlockAbi();
 
+/// Whether a program may reach abstract sockets of init's. Landlock can tell them apart only by whether their
+/// maker is restricted too; what else there are belong to other network namespaces.
+enum class AbstractSockets { kOwn, kInits };
+
 /// A ruleset for the program, for LockdownSpec::landlock_fd. Must be called in the cell's mount namespace,
 /// when the workspace is mounted. An empty descriptor when the kernel has no Landlock.
-Result<UniqueFd> MakeLandlockRuleset();
+Result<UniqueFd> MakeLandlockRuleset(AbstractSockets sockets = AbstractSockets::kOwn);
 
 }  // namespace codeapi

@@ -19,6 +19,7 @@
 #include "jail/beneath.h"
 #include "jail/cell_messages.h"
 #include "jail/digest.h"
+#include "runtime/runtime.h"
 
 namespace codeapi {
 
@@ -38,13 +39,16 @@ struct HarvestResult {
 /// Not thread-safe. Errors are errno values.
 class Workspace {
  public:
-  Workspace(UniqueFd root, std::uint32_t uid, std::uint32_t gid)
-      : root_(std::move(root)), uid_(uid), gid_(gid) {}
+  /// `support` is where support files go: a path that leads where it says until a program runs, made with the
+  /// first of them.
+  Workspace(UniqueFd root, std::uint32_t uid, std::uint32_t gid, std::string support = kSupportDirectory)
+      : root_(std::move(root)), uid_(uid), gid_(gid), support_path_(std::move(support)) {}
 
   /// Starts a file. The one before must be finished. EEXIST when the name is taken by a directory, ENOTDIR
-  /// when a parent of it is a file; a file of the same name is replaced.
+  /// when a parent of it is a file; a file of the same name is replaced. Of support files there are few, with
+  /// plain names (EINVAL), each once (EEXIST).
   int BeginFile(const CellFile& file);
-  /// Appends to it. ENOSPC when the workspace is full.
+  /// Appends to it. ENOSPC when the workspace is full, EFBIG when a support file grows too large.
   int Append(std::string_view data);
   /// Finishes it.
   int EndFile();
@@ -70,10 +74,15 @@ class Workspace {
   };
   struct Walker;
 
+  std::expected<UniqueFd, int> OpenNew(const CellFile& file);
+  std::expected<UniqueFd, int> OpenSupport(const std::string& name);
   bool Unchanged(int fd, std::uint64_t size, const Known& known) const;
 
   BeneathDir root_;
   std::uint32_t uid_, gid_;
+  std::string support_path_;
+  UniqueFd support_;  // that directory, once there is a file for it
+  std::uint32_t support_files_ = 0;
   std::map<std::string, Known> known_;
   // The file being written.
   std::optional<CellFile> current_;

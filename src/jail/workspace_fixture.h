@@ -40,8 +40,10 @@ class WorkspaceTest : public ::testing::Test {
     return out;
   }
 
-  testing::TempDir dir_;
-  Workspace workspace_{UniqueFd(::open(dir_.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)), kUid, kGid};
+  testing::TempDir dir_, elsewhere_;
+  std::string support_ = elsewhere_ / "support";
+  Workspace workspace_{UniqueFd(::open(dir_.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)), kUid, kGid,
+                       support_};
   HarvestRules rules_;
 };
 

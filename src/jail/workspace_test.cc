@@ -90,6 +90,47 @@ TEST_F(WorkspaceTest, StandardInputHasNoName) {
   EXPECT_THAT(result.summary.deleted, IsEmpty());
 }
 
+TEST_F(WorkspaceTest, SupportFilesAreRootsAndNoPartOfTheWorkspace) {
+  Put("run.py", "import sys", 0, false, CellFileKind::kSupport);
+  Put("call",
+      "\x7f"
+      "ELF",
+      0, false, CellFileKind::kSupport);
+  EXPECT_EQ(testing::ReadFile(support_ + "/run.py"), "import sys");
+  EXPECT_EQ(testing::ReadFile(support_ + "/call"),
+            "\x7f"
+            "ELF");
+  EXPECT_EQ(StatOf(support_).st_mode & 07777, 0755u);
+  for (const char* name : {"", "/run.py", "/call"}) EXPECT_EQ(StatOf(support_ + name).st_uid, 0u) << name;
+  for (const char* name : {"/run.py", "/call"}) {
+    EXPECT_EQ(StatOf(support_ + name).st_mode & 07777, 0555u) << name;
+  }
+  EXPECT_TRUE(std::filesystem::is_empty(dir_.path()));
+  const HarvestResult result = Walk();
+  EXPECT_THAT(result.files, IsEmpty());
+  EXPECT_THAT(result.summary.unchanged, IsEmpty());
+  EXPECT_THAT(result.summary.deleted, IsEmpty());
+}
+
+TEST_F(WorkspaceTest, SupportFilesAreBounded) {
+  const auto begin = [&](const std::string& name) {
+    return workspace_.BeginFile({CellFileKind::kSupport, false, 0, name});
+  };
+  for (const std::string name :
+       {"", ".", "..", ".hidden", "a/b", "../x", "/etc/x", "a b", "a\n", "\xc3\xbc"}) {
+    EXPECT_EQ(begin(name), EINVAL) << name;
+  }
+  EXPECT_EQ(begin(std::string(65, 'a')), EINVAL);
+  EXPECT_FALSE(std::filesystem::exists(support_)) << "nothing is made for a name that cannot be";
+  EXPECT_EQ(begin(std::string(64, 'a')), 0);
+  EXPECT_EQ(workspace_.Append(std::string(kMaxSupportFile, 'x')), 0);
+  EXPECT_EQ(workspace_.Append("x"), EFBIG);
+  workspace_.EndFile();
+  EXPECT_EQ(begin(std::string(64, 'a')), EEXIST) << "each once";
+  for (std::uint32_t i = 2; i < kMaxSupportFiles; ++i) EXPECT_EQ(begin("f" + std::to_string(i)), 0) << i;
+  EXPECT_EQ(begin("one-more"), E2BIG);
+}
+
 // Attack 9's other half: inputs beyond the cap are an answer, not a crash. In a child, whose mount goes with
 // it.
 TEST_F(WorkspaceTest, AFullWorkspaceSaysSo) {

@@ -126,10 +126,11 @@ Result<void> Cell::SetLimits(std::uint64_t memory_bytes) {
 }
 
 CellBegin Cell::MakeBegin(const InstalledRuntime& installed) const {
-  ProgramStartSpec start = MakeProgramStart(
-      *installed.runtime, *installed.command,
-      {std::string(kWorkspacePath) + "/" + request_.source_name, request_.entry, request_.args,
-       request_.memory_bytes, request_.compile_memory_bytes, environment_.plot_backend});
+  ProgramStartSpec start =
+      MakeProgramStart(*installed.runtime, *installed.command,
+                       {std::string(kWorkspacePath) + "/" + request_.source_name, request_.entry,
+                        request_.args, request_.memory_bytes, request_.compile_memory_bytes,
+                        environment_.plot_backend, request_.tool_calls > 0});
   CellBegin begin;
   begin.argv = std::move(start.argv);
   begin.compile = std::move(start.compile);
@@ -141,21 +142,27 @@ CellBegin Cell::MakeBegin(const InstalledRuntime& installed) const {
   begin.data_limit = environment_.limits_memory ? 0 : request_.memory_bytes;
   begin.compile_data_limit = environment_.limits_memory ? 0 : request_.compile_memory_bytes;
   begin.memory = request_.memory_bytes;
+  begin.tool_calls = request_.tool_calls;
   begin.cpus = cpus_;
   begin.rules = environment_.rules;
   return begin;
 }
 
 void Cell::Feed(FrameType type, std::string_view payload) {
+  if (type == FrameType::kToolResult) return FeedToolResult(payload);
   if (state_ != State::kFeeding) return;  // the job has failed meanwhile; the worker has been told
   switch (type) {
     case FrameType::kFileBegin: {
       const auto file = RunFile::Decode(payload);
       if (!file) return Fail("input_invalid", file.error().message);
-      const std::string problem =
-          file->kind == CellFileKind::kStdin
-              ? std::string()
-              : WorkspaceNameProblem(file->name, environment_.rules.max_path, environment_.rules.max_depth);
+      // The names of the other two init looks at: it takes none but a few.
+      const bool named = file->kind == CellFileKind::kSource || file->kind == CellFileKind::kInput;
+      const std::string problem = !named ? std::string()
+                                         : WorkspaceNameProblem(file->name, environment_.rules.max_path,
+                                                                environment_.rules.max_depth);
+      if (file->kind == CellFileKind::kSupport && request_.tool_calls == 0) {
+        return Fail("input_invalid", "a support file without tools");
+      }
       if (!problem.empty()) return Fail("input_invalid", "a file's name " + problem);
       return Send(CellMessage::kFileBegin,
                   CellFile{file->kind, file->read_only, file->index, file->name}.Encode());
@@ -181,6 +188,7 @@ void Cell::Go() {
   } else {
     StartClocks(request_.wall_ms, request_.cpu_ms);
   }
+  cpu_baseline_us_ = cpu_limit_baseline_us_;
   UpdateReading();
   Send(CellMessage::kGo, {});
 }
@@ -189,7 +197,7 @@ void Cell::StartClocks(std::uint64_t wall_ms, std::uint64_t cpu_ms) {
   for (auto* timer : {&wall_timer_, &cpu_timer_}) loop_.Cancel(std::exchange(*timer, 0));
   wall_limit_ms_ = wall_ms;
   cpu_limit_us_ = cpu_ms * 1000;
-  cpu_baseline_us_ = cgroup_->Usage().cpu_us;
+  cpu_limit_baseline_us_ = cgroup_->Usage().cpu_us;
   wall_timer_ =
       loop_.At(Clock::now() + std::chrono::milliseconds(wall_ms), [this] { EndProgram(RunEnd::kWallLimit); });
   cpu_timer_ = loop_.At(Clock::now() + std::chrono::milliseconds(cpu_ms) / environment_.cpus,
@@ -199,7 +207,7 @@ void Cell::StartClocks(std::uint64_t wall_ms, std::uint64_t cpu_ms) {
 // The whole tree can burn no faster than all CPUs at once, so the limit cannot be reached before `remaining /
 // cpus`.
 void Cell::OnCpuTimer() {
-  const std::uint64_t used = cgroup_->Usage().cpu_us - cpu_baseline_us_;
+  const std::uint64_t used = cgroup_->Usage().cpu_us - cpu_limit_baseline_us_;
   if (used >= cpu_limit_us_) return EndProgram(RunEnd::kCpuLimit);
   const std::uint64_t wait = std::max((cpu_limit_us_ - used) / environment_.cpus, kMinCpuCheckUs);
   cpu_timer_ = loop_.At(Clock::now() + std::chrono::microseconds(wait), [this] { OnCpuTimer(); });
@@ -237,7 +245,7 @@ Verdict Cell::MakeVerdict() const {
   Verdict out;
   const CgroupUsage usage = cgroup_->Usage();
   if (exit_) {
-    out.wall_us = exit_->wall_us;
+    out.wall_us = exit_->wall_us - std::min(waited_us_, exit_->wall_us);
     out.cpu_us = exit_->cpu_us;
     const int status = static_cast<int>(exit_->wait_status);
     out.end = WIFSIGNALED(status) ? RunEnd::kSignal : RunEnd::kExit;

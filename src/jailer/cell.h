@@ -11,18 +11,21 @@
 //   kHarvesting init sends outputs                 -> "summary", and both output pipes at their end -> kDying
 //   kDying      init is killed, the kernel frees everything -> reaped, cgroup removed -> gone
 //
-// Compiling has limits of its own; the program then starts with its own limits, clock and CPU time, of which
-// nothing is used yet. Cancel, a broken init or a protocol error lead straight to kDying. Limits end the
-// program, not the cell: init kills everything, reports and harvests as after any other end. Nothing here
-// blocks, and nothing here believes init: all it sends is bounded and checked before it is passed on.
+// A running program may call tools (cell_tools.cc). Compiling has limits of its own; the program then starts
+// with its own limits, clock and CPU time, of which nothing is used yet. Cancel, a broken init or a protocol
+// error lead straight to kDying. Limits end the program, not the cell: init kills everything, reports and
+// harvests as after any other end. Nothing here blocks, and nothing here believes init: all it sends is
+// bounded and checked before it is passed on.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "jail/cell_messages.h"
@@ -94,7 +97,7 @@ class Cell {
   /// caller.
   void Bind(std::uint32_t job, const RunRequest& request, std::vector<std::uint32_t> cpus);
 
-  /// Passes a file frame of the job on to init.
+  /// Passes a file or tool-result frame of the job on to init.
   void Feed(FrameType type, std::string_view payload);
 
   /// The worker has room for this many more bytes.
@@ -126,7 +129,12 @@ class Cell {
   void OnFailed(std::string_view payload);
   void OnCompiled(std::string_view payload);
   void OnHarvest(CellMessage type, std::string_view payload);
-  void OnOutput(bool is_stderr);
+  void OnToolCall(std::string_view payload);
+  void OnToolWait(std::string_view payload);
+  void FeedToolResult(std::string_view payload);
+  void DrainOutput();
+  void StopWaiting();
+  std::size_t OnOutput(bool is_stderr);  // bytes that were there
   void OnOutputBytes(bool is_stderr, std::string_view bytes);
   void OnOom();
   void OnInitEnded();
@@ -179,9 +187,17 @@ class Cell {
   bool stdout_open_ = false, stderr_open_ = false, stderr_truncated_ = false;
   bool compiles_ = false;  // the job needs a compiler first; false again once that has succeeded
   std::uint64_t compile_us_ = 0;
-  std::uint64_t wall_limit_ms_ = 0, cpu_limit_us_ = 0;  // of what runs now
-  std::uint64_t cpu_baseline_us_ = 0;
+  std::uint64_t wall_limit_ms_ = 0, cpu_limit_us_ = 0;             // of what runs now
+  std::uint64_t cpu_baseline_us_ = 0, cpu_limit_baseline_us_ = 0;  // of the verdict, and of that limit
   std::optional<RunEnd> limit_;
+
+  // Its tool calls. While it waits for answers its wall clock stands.
+  std::uint32_t tool_calls_ = 0, tool_answers_ = 0;                   // passed on, to either side
+  std::set<std::uint32_t> tool_open_;                                 // unanswered
+  std::optional<std::pair<std::uint32_t, std::uint32_t>> last_wait_;  // both numbers, as init saw them
+  std::optional<Clock::time_point> waits_since_;
+  std::uint64_t waited_us_ = 0;
+
   std::optional<CellExit> exit_;
   std::optional<HarvestSummary> summary_;
 };

@@ -80,7 +80,7 @@ void Cell::AddCredit(std::uint32_t bytes) {
 }
 
 void Cell::Emit(FrameType type, std::string_view payload) {
-  if (IsDataFrame(type)) credit_ -= static_cast<std::int64_t>(payload.size());
+  if (TakesCredit(type)) credit_ -= static_cast<std::int64_t>(payload.size());
   events_.CellFrame(*this, type, payload);
 }
 
@@ -133,11 +133,14 @@ void Cell::OnMessage(CellMessage type, std::string_view payload) {
     return events_.CellReady(*this);
   }
   if (type == CellMessage::kCompiled && state_ == State::kCompiling) return OnCompiled(payload);
+  if (type == CellMessage::kToolCall && state_ == State::kRunning) return OnToolCall(payload);
+  if (type == CellMessage::kToolWait && state_ == State::kRunning) return OnToolWait(payload);
   if (type == CellMessage::kExited && Executes()) {
     exit_ = CellExit::Decode(payload);
     if (!exit_) return BrokenInit("bad exit message");
     loop_.Cancel(std::exchange(wall_timer_, 0));
     loop_.Cancel(std::exchange(cpu_timer_, 0));
+    StopWaiting();
     state_ = State::kHarvesting;
     return ExpectProgress();
   }
@@ -218,18 +221,20 @@ void Cell::ExpectProgress() {
   });
 }
 
-void Cell::OnOutput(bool is_stderr) {
+std::size_t Cell::OnOutput(bool is_stderr) {
   UniqueFd& fd = is_stderr ? process_.err : process_.out;
   std::array<char, kMaxDataPayload> buffer;
   const ssize_t n = ::read(fd.get(), buffer.data(), buffer.size());
-  if (n < 0 && (errno == EINTR || errno == EAGAIN)) return;
+  if (n < 0 && (errno == EINTR || errno == EAGAIN)) return 0;
   if (n <= 0) {
     (is_stderr ? stderr_open_ : stdout_open_) = false;
     UpdateReading();
-    return MaybeFinish();
+    MaybeFinish();
+    return 0;
   }
   OnOutputBytes(is_stderr, {buffer.data(), static_cast<std::size_t>(n)});
   if (state_ != State::kDying) UpdateReading();
+  return static_cast<std::size_t>(n);
 }
 
 void Cell::OnOutputBytes(bool is_stderr, std::string_view bytes) {

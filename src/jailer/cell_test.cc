@@ -5,6 +5,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <functional>
+#include <vector>
+
 #include "jailer/jailer_fixture.h"
 
 namespace codeapi {
@@ -153,6 +156,99 @@ TEST_F(CellTest, ACompilerThatFailsIsTheEnd) {
   EXPECT_EQ(Finish(), 0);
 }
 
+// The next frame of this job; what it printed before is added to `printed`, and credit is left out.
+std::optional<Frame> NextFrame(const std::function<std::optional<Frame>()>& receive, std::string& printed) {
+  while (auto frame = receive()) {
+    if (frame->type == FrameType::kStdout) printed += frame->payload;
+    if (frame->type != FrameType::kStdout && frame->type != FrameType::kCredit) return frame;
+  }
+  return std::nullopt;
+}
+
+TEST_F(CellTest, AToolCallIsPassedOnBehindWhatWasPrintedBefore) {
+  StartReady(B::kCallsATool);
+  SendRun(5, 1, "bash", 5);
+  std::string printed;
+  const auto next = [&] { return NextFrame([&] { return Receive(); }, printed); };
+  auto frame = next();
+  ASSERT_TRUE(frame);
+  ASSERT_EQ(frame->type, FrameType::kToolCall) << frame->payload;
+  const auto call = CellToolCall::Decode(frame->payload);
+  ASSERT_TRUE(call);
+  EXPECT_EQ(call->call, 1u);
+  EXPECT_EQ(call->tool, 3u);
+  EXPECT_EQ(call->input, "xx");
+  EXPECT_EQ(printed, "before");
+  frame = next();
+  ASSERT_TRUE(frame);
+  EXPECT_EQ(frame->type, FrameType::kToolWait);
+  // To no call, to a call that was not made, and what is no answer: nothing comes of them.
+  for (const std::uint32_t wrong : {0u, 2u, 0xffffffffu}) {
+    Send(FrameType::kToolResult, 5, CellToolResult{wrong, true, '0', "wrong"}.Encode());
+  }
+  Send(FrameType::kToolResult, 5, "abc");
+  Send(FrameType::kToolResult, 77, CellToolResult{1, true, '0', "of no run"}.Encode());
+  Send(FrameType::kToolResult, 5, CellToolResult{1, false, '1', "ans"}.Encode());
+  Send(FrameType::kToolResult, 5, CellToolResult{1, true, '1', "wer"}.Encode());
+  Send(FrameType::kToolResult, 5, CellToolResult{1, true, '0', "again"}.Encode());
+  while ((frame = next()) && frame->type != FrameType::kVerdict) continue;
+  ASSERT_TRUE(frame);
+  EXPECT_EQ(printed, "beforeanswer1hello");
+  EXPECT_EQ(Finish(), 0);
+}
+
+TEST_F(CellTest, AWaitThatAnAnswerHasCrossedIsOutOfDate) {
+  StartReady(B::kWaitsTooEarly);
+  SendRun(5, 1, "bash", 5);
+  std::string printed;
+  std::vector<FrameType> types;
+  std::optional<Frame> frame;
+  while ((frame = NextFrame([&] { return Receive(); }, printed)) && frame->type != FrameType::kVerdict) {
+    types.push_back(frame->type);
+    if (frame->type != FrameType::kToolWait) continue;
+    const std::uint32_t answers = CellToolWait::Decode(frame->payload)->answers;
+    for (std::uint32_t call = answers + 1; call <= (answers == 0 ? 1u : 3u); ++call) {
+      Send(FrameType::kToolResult, 5, CellToolResult{call, true, '0', std::to_string(call)}.Encode());
+    }
+  }
+  ASSERT_TRUE(frame);
+  using enum FrameType;
+  EXPECT_THAT(types, ::testing::ElementsAre(kToolCall, kToolCall, kToolWait, kToolCall, kToolWait));
+  EXPECT_EQ(printed, "102030hello");
+}
+
+TEST_F(CellTest, ACellThatWaitsForToolsCanBeCancelled) {
+  StartReady(B::kCallsATool);
+  SendRun(5, 1, "bash", 5);
+  std::string printed;
+  while (auto frame = NextFrame([&] { return Receive(); }, printed)) {
+    if (frame->type == FrameType::kToolWait) break;
+  }
+  Send(FrameType::kCancel, 5, "");
+  const auto end = ReceiveEnd(5);
+  ASSERT_TRUE(end);
+  EXPECT_EQ(Verdict::Decode(end->payload)->end, RunEnd::kCancelled);
+  EXPECT_EQ(Finish(), 0);
+}
+
+TEST_F(CellTest, OnlySomeLanguagesHaveTools) {
+  StartReady(B::kCallsATool);
+  SendRun(5, 1, "c", 5);
+  const auto end = ReceiveEnd(5);
+  ASSERT_TRUE(end);
+  EXPECT_EQ(RunFailure::Decode(end->payload)->code, "input_invalid");
+}
+
+TEST_F(CellTest, SupportFilesAreForProgramsWithTools) {
+  StartReady(B::kCallsATool);
+  RunRequest run = SomeRun();
+  Send(FrameType::kRun, 5, run.Encode());
+  Send(FrameType::kFileBegin, 5, RunFile{CellFileKind::kSupport, "run.py", 0, false}.Encode());
+  const auto end = ReceiveEnd(5);
+  ASSERT_TRUE(end);
+  EXPECT_EQ(RunFailure::Decode(end->payload)->code, "input_invalid");
+}
+
 struct Hostile {
   InitBehaviour behaviour;
   const char* code;
@@ -167,7 +263,8 @@ TEST_P(HostileInitTest, EndsItsOwnJobAndNothingElse) {
   for (const std::uint32_t job : {5u, 6u}) {
     const bool compiled =
         GetParam().behaviour == B::kCompilesTwice || GetParam().behaviour == B::kBadCompiled;
-    SendRun(job, GetParam().behaviour == B::kExitsTooEarly ? 2 : 1, compiled ? "c" : "bash");
+    SendRun(job, GetParam().behaviour == B::kExitsTooEarly ? 2 : 1, compiled ? "c" : "bash",
+            GetParam().behaviour >= B::kCallsATool ? 5 : 0);
     const auto end = ReceiveEnd(job);
     ASSERT_TRUE(end) << "the jailer is gone";
     ASSERT_EQ(end->type, FrameType::kError) << end->payload;
@@ -208,6 +305,15 @@ INSTANTIATE_TEST_SUITE_P(
                       Hostile{B::kSummaryInAnOutput, kBroken, "bad summary"},
                       Hostile{B::kSummaryThatIsNoText, kBroken, "bad summary"},
                       Hostile{B::kSummaryOfMoreThanThereWas, kBroken, "bad summary"},
+                      Hostile{B::kSkipsACall, kBroken, "bad tool call"},
+                      Hostile{B::kCallsTooOften, kBroken, "bad tool call"},
+                      Hostile{B::kCallsNoTool, kBroken, "bad tool call"},
+                      Hostile{B::kInputTooLarge, kBroken, "bad tool call"},
+                      Hostile{B::kBadCall, kBroken, "bad tool call"},
+                      Hostile{B::kBadWait, kBroken, "bad tool wait"},
+                      Hostile{B::kWaitsForNothing, kBroken, "bad tool wait"},
+                      Hostile{B::kWaitsTwice, kBroken, "bad tool wait"},
+                      Hostile{B::kWaitsWithAnswersThatNobodyGave, kBroken, "bad tool wait"},
                       Hostile{B::kQuitsInTheHarvest, kBroken, "init ended with 9"}));
 
 }  // namespace

@@ -27,6 +27,7 @@ class FakeInit {
   void BeforeGo();
   void Compile();
   void Program();
+  void Tools();
   void Harvest();
 
   void Ready() {
@@ -63,6 +64,7 @@ void FakeInit::Run() {
     if (message->type == CellMessage::kGo) break;
   }
   Compile();
+  Tools();
   Program();
   Harvest();
   channel_.Send(CellMessage::kSummary, summary_.Encode());
@@ -132,6 +134,80 @@ void FakeInit::Compile() {
       Listen();
     case Behaviour::kBadCompiled:
       channel_.Send(CellMessage::kCompiled, "abc");
+      Listen();
+    default:
+      return;
+  }
+}
+
+void FakeInit::Tools() {
+  const auto call = [&](std::uint32_t number, std::uint32_t tool = 3, std::size_t size = 2) {
+    channel_.Send(CellMessage::kToolCall, CellToolCall{number, tool, std::string(size, 'x')}.Encode());
+  };
+  const auto wait = [&](std::uint32_t answers) {
+    channel_.Send(CellMessage::kToolWait, CellToolWait{answers}.Encode());
+  };
+  const auto print = [&](std::string_view text) {
+    if (::write(kInitStdoutFd, text.data(), text.size()) < 0) ::_exit(1);
+  };
+  // The whole answer to a call.
+  const auto answer = [&] {
+    std::string out;
+    while (const auto message = channel_.Receive()) {
+      const auto part = CellToolResult::Decode(message->payload);
+      if (message->type != CellMessage::kToolResult || !part) Listen();
+      out += part->bytes;
+      if (part->last) return out + part->kind;
+    }
+    Listen();
+  };
+  switch (behaviour_) {
+    case Behaviour::kCallsATool:
+      print("before");
+      call(1);
+      wait(0);
+      return print(answer());
+    case Behaviour::kWaitsTooEarly: {
+      call(1);
+      call(2);
+      wait(0);
+      const std::string first = answer();
+      call(3);
+      wait(0);  // as if it had been sent before that answer came
+      wait(1);
+      return print(first + answer() + answer());
+    }
+    case Behaviour::kSkipsACall:
+      call(2);
+      Listen();
+    case Behaviour::kCallsTooOften:
+      for (std::uint32_t number = 1; number <= 6; ++number) call(number);
+      Listen();
+    case Behaviour::kCallsNoTool:
+      call(1, kMaxTools);
+      Listen();
+    case Behaviour::kInputTooLarge:
+      call(1, 0, kMaxToolInput + 1);
+      Listen();
+    case Behaviour::kBadCall:
+      channel_.Send(CellMessage::kToolCall, "abc");
+      Listen();
+    case Behaviour::kBadWait:
+      call(1);
+      channel_.Send(CellMessage::kToolWait, "abc");
+      Listen();
+    case Behaviour::kWaitsForNothing:
+      wait(0);
+      Listen();
+    case Behaviour::kWaitsTwice:
+      call(1);
+      wait(0);
+      wait(0);
+      Listen();
+    case Behaviour::kWaitsWithAnswersThatNobodyGave:
+      call(1);
+      call(2);
+      wait(1);
       Listen();
     default:
       return;

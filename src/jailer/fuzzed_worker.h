@@ -85,23 +85,32 @@ class FuzzedWorker {
   }
 
  private:
+  static constexpr std::int64_t kPipe = 1 << 20;  // the largest that an ordinary user's may be
   struct Job {
-    // How far the jailer may go. It reads before it counts: one piece of each stream is beyond the credit.
-    std::int64_t allowance = std::int64_t{kInitialCredit} + 4 * kMaxDataPayload;
+    // How far the jailer may go. It reads before it counts: one piece of each stream is beyond the credit,
+    // and before a tool call all that is in the two pipes.
+    std::int64_t allowance = std::int64_t{kInitialCredit} + 4 * kMaxDataPayload + kMaxToolInput + 2 * kPipe;
     std::uint64_t fed = 0, fed_with_headers = 0, credited = 0;
     std::uint64_t file_left = 0;
     std::uint32_t files = 0;
     bool in_file = false;
+    std::uint32_t most_calls = 0, calls = 0, waits = 0, answers = 0;  // of tools
   };
 
   void Sent(const Frame& frame) {
     sent_frames_ += kFrameHeaderSize + frame.payload.size();
-    if (frame.type == FrameType::kRun) jobs_.try_emplace(frame.job);
+    if (frame.type == FrameType::kRun) {
+      const auto [job, first] = jobs_.try_emplace(frame.job);
+      const auto run = RunRequest::Decode(frame.payload);
+      if (first && run) job->second.most_calls = run->tool_calls;
+    }
     const auto it = jobs_.find(frame.job);
     if (it == jobs_.end()) return;
     Job& job = it->second;
     if (frame.type == FrameType::kCredit) job.allowance += DecodeCredit(frame.payload).value_or(0);
-    if (frame.type == FrameType::kFileData) job.fed += frame.payload.size();
+    if (frame.type == FrameType::kFileData || frame.type == FrameType::kToolResult)
+      job.fed += frame.payload.size();
+    if (frame.type == FrameType::kToolResult) ++job.answers;
     job.fed_with_headers += frame.payload.size() + sizeof(Frame);
     if (job.fed_with_headers > kInitialCredit + kMaxControlPayload) may_hang_up_ = true;
   }
@@ -110,7 +119,7 @@ class FuzzedWorker {
     const auto it = jobs_.find(frame.job);
     Require(it != jobs_.end(), "every frame is about a job that is under way");
     Job& job = it->second;
-    if (IsDataFrame(frame.type)) {
+    if (TakesCredit(frame.type)) {
       job.allowance -= static_cast<std::int64_t>(frame.payload.size());
       Require(job.allowance >= 0, "no more data comes than there was credit for");
     }
@@ -118,6 +127,16 @@ class FuzzedWorker {
       case FrameType::kStdout:
       case FrameType::kStderr:
         return;
+      case FrameType::kToolCall: {
+        const auto call = CellToolCall::Decode(frame.payload);
+        return Require(call && call->call == ++job.calls && call->call <= job.most_calls,
+                       "calls are numbered and bounded");
+      }
+      case FrameType::kToolWait: {
+        const auto wait = CellToolWait::Decode(frame.payload);
+        return Require(wait && wait->answers < job.calls && ++job.waits <= job.calls + job.answers,
+                       "a program waits for answers");
+      }
       case FrameType::kCredit:
         job.credited += DecodeCredit(frame.payload).value_or(kMaxControlPayload);
         return Require(job.credited <= job.fed, "credit is for what was sent");

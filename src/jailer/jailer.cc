@@ -122,6 +122,9 @@ void Jailer::OnFrame(Frame frame) {
     case FrameType::kFileData:
     case FrameType::kFileEnd:
       return OnFileFrame(std::move(frame));
+    case FrameType::kToolResult:
+      if (bound_.contains(frame.job)) OnFileFrame(std::move(frame));
+      return;  // or the run is over, and its calls with it
     case FrameType::kCredit:
       if (const auto it = bound_.find(frame.job); it != bound_.end()) {
         if (const auto bytes = DecodeCredit(frame.payload)) it->second->AddCredit(*bytes);
@@ -146,8 +149,12 @@ void Jailer::OnRun(const Frame& frame) {
   if (bound_.contains(frame.job) || waiting_.contains(frame.job)) return;
   auto request = RunRequest::Decode(frame.payload);
   if (!request) return FailRun(frame.job, "input_invalid", request.error().message);
-  if (environment_.Find(request->runtime) == nullptr) {
+  const InstalledRuntime* installed = environment_.Find(request->runtime);
+  if (installed == nullptr) {
     return FailRun(frame.job, "sandbox_setup_failed", "runtime not installed: " + request->runtime);
+  }
+  if (request->tool_calls > 0 && installed->command->tools.empty()) {
+    return FailRun(frame.job, "input_invalid", request->runtime + " programs cannot call tools");
   }
   if (!IsEntryName(request->entry)) return FailRun(frame.job, "input_invalid", "no name of an entry point");
   if (request->files > kMaxFilesPerRun) return FailRun(frame.job, "input_invalid", "too many files");

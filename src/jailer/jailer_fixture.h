@@ -50,6 +50,17 @@ enum class InitBehaviour : std::uint64_t {
   kCompilesTwice,    ///< says so again instead
   kCompilesUnasked,  ///< in a run that has none
   kBadCompiled,
+  kCallsATool,     ///< in a run with tools: calls number 3, says that it waits, and prints the answer
+  kWaitsTooEarly,  ///< says that it waits before an answer of which it knows, and again when it has it
+  kSkipsACall,     ///< the first one is number 2
+  kCallsTooOften,  ///< one more than it may
+  kCallsNoTool,    ///< number 100
+  kInputTooLarge,
+  kBadCall,
+  kBadWait,
+  kWaitsForNothing,
+  kWaitsTwice,
+  kWaitsWithAnswersThatNobodyGave,
 };
 
 class JailerTest : public ::testing::Test {
@@ -108,8 +119,10 @@ class JailerTest : public ::testing::Test {
   }
 
   /// A run of one file; of more, it is never complete and its program never told to go.
-  void SendRun(std::uint32_t job, std::uint32_t files = 1, const std::string& runtime = "bash") {
+  void SendRun(std::uint32_t job, std::uint32_t files = 1, const std::string& runtime = "bash",
+               std::uint32_t tool_calls = 0) {
     RunRequest run = SomeRun();
+    run.tool_calls = tool_calls;
     run.runtime = runtime;
     run.files = files;
     Send(FrameType::kRun, job, run.Encode());

@@ -157,6 +157,7 @@ class Story {
     run.files = how & 3;
     if ((how & 4) != 0) run.output_bytes = 10;
     if ((how & 8) != 0) run.output_bytes = 64 << 20;
+    if ((how & 16) != 0) run.tool_calls = 5;
     ToJailer(FrameType::kRun, job, run.Encode());
   }
 
@@ -165,7 +166,7 @@ class Story {
     const std::uint32_t job = how >> 4 & 3;
     switch (how % 8) {
       case 0: {
-        const auto kind = static_cast<CellFileKind>(script_.U8() % 3);
+        const auto kind = static_cast<CellFileKind>(script_.U8() % 4);
         return ToJailer(FrameType::kFileBegin, job, RunFile{kind, script_.Name(), 0, false}.Encode());
       }
       case 1:
@@ -183,8 +184,13 @@ class Story {
           ToJailer(FrameType::kFileData, job, std::string(kMaxDataPayload, 'x'));
         return;
       default: {
-        const auto type = static_cast<FrameType>(1 + script_.U8() % 13);
-        return ToJailer(type, job, script_.Bytes());
+        const std::uint8_t which = script_.U8();
+        if (which == 0xff) {
+          const std::uint32_t call = script_.U8();
+          return ToJailer(FrameType::kToolResult, job,
+                          CellToolResult{call, script_.U8() % 2 == 0, '0', script_.Bytes()}.Encode());
+        }
+        return ToJailer(static_cast<FrameType>(1 + which % 14), job, script_.Bytes());
       }
     }
   }
@@ -247,12 +253,24 @@ class Story {
 
   void InitSays() {
     const std::uint8_t which = script_.U8();
+    if ((which & 8) != 0) return InitOfTools(which);
     const auto type = static_cast<CellMessage>(script_.U8());
     const std::string bytes = script_.Bytes();
     const auto init = Init(which);
     if (!init) return;
     const bool raw = (which & 4) != 0;
     init->Write(init->control, raw ? bytes : Message(type, bytes));
+  }
+
+  void InitOfTools(std::uint8_t which) {
+    const std::uint32_t number = script_.U8();
+    const std::string input = (which & 16) != 0 ? std::string(kMaxToolInput, 'z') : script_.Bytes();
+    const auto init = Init(which);
+    if (!init) return;
+    const bool calls = (which & 4) != 0;
+    init->Write(init->control, calls
+                                   ? Message(CellMessage::kToolCall, CellToolCall{number, 1, input}.Encode())
+                                   : Message(CellMessage::kToolWait, CellToolWait{number}.Encode()));
   }
 
   void InitActs() {

@@ -13,7 +13,8 @@ namespace json = boost::json;
 constexpr std::uint64_t kMostBytes = 1ull << 50;
 constexpr std::uint64_t kMostMillis = 1ull << 40;
 constexpr std::uint32_t kMostProcesses = 1u << 22;  // the kernel's PID_MAX_LIMIT
-constexpr std::uint32_t kMostUid = 0xfff00000;      // room for one uid per cell above it
+constexpr std::uint32_t kMostToolCalls = 10'000;
+constexpr std::uint32_t kMostUid = 0xfff00000;  // room for one uid per cell above it
 
 // Takes typed members from a JSON object. The first thing that is missing or of another kind is remembered;
 // values read after that mean nothing, so a caller checks once at the end.
@@ -181,7 +182,8 @@ std::string RunRequest::Encode() const {
                                       {"processes", processes},
                                       {"open_files", open_files},
                                       {"file_size", file_size},
-                                      {"output_bytes", output_bytes}});
+                                      {"output_bytes", output_bytes},
+                                      {"tool_calls", tool_calls}});
 }
 
 Result<RunRequest> RunRequest::Decode(std::string_view text) {
@@ -202,6 +204,7 @@ Result<RunRequest> RunRequest::Decode(std::string_view text) {
   out.open_files = in.Number<std::uint32_t>("open_files");
   out.file_size = in.Number<std::uint64_t>("file_size");
   out.output_bytes = in.Number<std::uint64_t>("output_bytes");
+  out.tool_calls = in.AtMost<std::uint32_t>("tool_calls", kMostToolCalls);
   return in.Done(std::move(out));
 }
 
@@ -214,7 +217,7 @@ Result<RunFile> RunFile::Decode(std::string_view text) {
   ObjectReader in(text);
   RunFile out;
   const auto kind = in.Number<std::uint8_t>("kind");
-  if (kind > static_cast<std::uint8_t>(CellFileKind::kStdin)) in.Bad("kind");
+  if (kind > static_cast<std::uint8_t>(kLastCellFileKind)) in.Bad("kind");
   out.kind = static_cast<CellFileKind>(kind);
   out.name = in.String("name");
   out.index = in.Number<std::uint32_t>("index");

@@ -45,7 +45,7 @@ struct JailerInfo {
   static Result<JailerInfo> Decode(std::string_view json);
 };
 
-/// One program to run. Its source, inputs and stdin follow as files.
+/// One program to run. Its source, inputs, stdin and support files follow as files.
 struct RunRequest {
   std::string runtime;      ///< id of runtime/runtime.h
   std::string source_name;  ///< relative to the workspace
@@ -62,7 +62,7 @@ struct RunRequest {
   std::uint32_t open_files = 2048;
   std::uint64_t file_size = 100ull << 20;
   std::uint64_t output_bytes = 65'536;  ///< per stream
-  std::uint32_t tool_calls = 0;  ///< how many calls the program may make; 0: it has no tools
+  std::uint32_t tool_calls = 0;         ///< how many calls the program may make; 0: it has no tools
 
   std::string Encode() const;
   static Result<RunRequest> Decode(std::string_view json);
@@ -105,10 +105,10 @@ struct RefusedCallReport {
 
 struct Verdict {
   RunEnd end = RunEnd::kExit;
-  bool compiling = false;  ///< it was the compiler that ended so; the program never ran
-  int code = 0;            ///< exit code when end is kExit
-  int signal = 0;          ///< signal number when end is kSignal
-  std::uint64_t wall_us = 0;
+  bool compiling = false;     ///< it was the compiler that ended so; the program never ran
+  int code = 0;               ///< exit code when end is kExit
+  int signal = 0;             ///< signal number when end is kSignal
+  std::uint64_t wall_us = 0;  ///< without the time that it waited for tools
   std::uint64_t cpu_us = 0;
   std::uint64_t compile_us = 0;   ///< wall time of the compiler, of a program that was compiled
   std::uint64_t memory_peak = 0;  ///< bytes, workspace included; without cgroups, of the largest process

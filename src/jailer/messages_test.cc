@@ -54,6 +54,7 @@ RunRequest SomeRun() {
   out.open_files = 1'024;
   out.file_size = 1ull << 36;
   out.output_bytes = 1ull << 20;
+  out.tool_calls = 200;
   return out;
 }
 
@@ -297,7 +298,7 @@ TEST(RunFile, KeepsEveryMember) {
 }
 
 TEST(RunFile, OfAnUnknownKindIsRefused) {
-  for (const char* kind : {"3", "255", "256"}) {
+  for (const char* kind : {"4", "255", "256"}) {
     const auto out =
         RunFile::Decode(R"({"kind":)" + std::string(kind) + R"(,"name":"a","index":0,"read_only":false})");
     ASSERT_FALSE(out) << kind;

@@ -6,14 +6,15 @@
 // reused on one connection.
 //
 //   worker -> jailer   hello (settings), run, file-begin / file-data* / file-end (each file of the run),
-//   credit, cancel jailer -> worker   hello (what this host can do), stdout, stderr, file-begin / file-data*
-//   / file-end (each
-//                      output), credit, and exactly one of verdict or error per run, which ends the job
+//                      tool-result* (each answer), credit, cancel
+//   jailer -> worker   hello (what this host can do), stdout, stderr, tool-call, tool-wait, file-begin /
+//                      file-data* / file-end (each output), credit, and exactly one of verdict or error per
+//                      run, which ends the job
 //
 // A run starts when as many files have ended as its request announced. Flow control: each side may send
-// kInitialCredit bytes of data (file-data, stdout, stderr) per job and then as much as the other side grants
-// by credit frames, so one job that nobody reads holds up no other and memory per job is bounded. The worker
-// trusts nothing the jailer sends beyond what these bounds make harmless.
+// kInitialCredit bytes of data (file-data, stdout, stderr, tool calls and results) per job and then as much
+// as the other side grants by credit frames, so one job that nobody reads holds up no other and memory per
+// job is bounded. The worker trusts nothing the jailer sends beyond what these bounds make harmless.
 #pragma once
 
 #include <array>
@@ -33,16 +34,17 @@ enum class FrameType : std::uint8_t {
   kFileEnd = 5,
   kStdout = 6,
   kStderr = 7,
-  kToolCall = 8,    ///< reserved for programmatic tool calls
-  kToolResult = 9,  ///< reserved
+  kToolCall = 8,    ///< CellToolCall
+  kToolResult = 9,  ///< CellToolResult
   kCancel = 10,
   kVerdict = 11,
   kError = 12,
   kCredit = 13,
+  kToolWait = 14,  ///< CellToolWait: stdout and stderr that the program wrote before have been sent
 };
 
 inline constexpr std::size_t kFrameHeaderSize = 9;
-/// Largest control payload: arguments and settings fit with room to spare.
+/// Largest control payload: arguments, settings and the input of a tool call fit with room to spare.
 inline constexpr std::uint32_t kMaxControlPayload = 4u << 20;
 /// Largest data payload.
 inline constexpr std::uint32_t kMaxDataPayload = 64u << 10;
@@ -56,11 +58,17 @@ struct Frame {
 };
 
 constexpr bool IsDataFrame(FrameType type) {
-  return type == FrameType::kFileData || type == FrameType::kStdout || type == FrameType::kStderr;
+  return type == FrameType::kFileData || type == FrameType::kStdout || type == FrameType::kStderr ||
+         type == FrameType::kToolResult;
+}
+
+/// Whether a frame's payload uses up credit.
+constexpr bool TakesCredit(FrameType type) {
+  return IsDataFrame(type) || type == FrameType::kToolCall;
 }
 
 constexpr bool IsKnownFrame(std::uint8_t type) {
-  return type >= 1 && type <= 13;
+  return type >= 1 && type <= 14;
 }
 
 /// Header and payload as they go on the wire.

@@ -39,7 +39,7 @@ void FuzzMessages(std::string_view payload) {
   RequireRoundTrip<JailerInfo>(payload);
   RequireRoundTrip<RunRequest>(payload);
   if (const auto file = RequireRoundTrip<RunFile>(payload)) {
-    Require(file->kind <= CellFileKind::kStdin, "a file is of a known kind");
+    Require(file->kind <= kLastCellFileKind, "a file is of a known kind");
   }
   RequireRoundTrip<RunOutput>(payload);
   if (const auto verdict = RequireRoundTrip<Verdict>(payload)) {

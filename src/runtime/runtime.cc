@@ -40,6 +40,7 @@ class Expansion {
     values_ = {{"{source}", program.source_path},
                {"{program}", std::string(kBuildDirectory) + "/main"},
                {"{build}", kBuildDirectory},
+               {"{support}", kSupportDirectory},
                {"{entry}", program.entry},
                {"{heap_mib}", std::to_string(heap >> 20)},
                {"{heap_bytes}", std::to_string(heap)}};
@@ -110,12 +111,15 @@ ProgramStartSpec MakeProgramStart(const Runtime& runtime, const Command& command
   ProgramStartSpec out;
   const Expansion expansion(program, program.memory_limit);
   out.compile = Expansion(program, program.compile_memory_limit).Of(command.compile);
-  out.argv = expansion.Of(command.run);
+  out.argv = expansion.Of(program.tools ? command.tools : command.run);
   out.argv.insert(out.argv.end(), program.args.begin(), program.args.end());
   auto environment = CommonEnvironment();
   environment["MPLBACKEND"] = program.plot_backend;
   environment["SANDBOX_LANGUAGE"] = runtime.language;
   for (const auto& [name, value] : command.environment) environment[name] = expansion.Of(value);
+  if (program.tools) {
+    for (const auto& [name, value] : command.tools_environment) environment[name] = expansion.Of(value);
+  }
   for (const auto& [name, value] : environment) {
     std::string& entry = out.env.emplace_back(name);
     entry += '=';

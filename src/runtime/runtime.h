@@ -15,6 +15,7 @@ namespace codeapi {
 ///   {source}    is the program's source, an absolute path
 ///   {program}   what the compiler is to write, an absolute path in kBuildDirectory
 ///   {build}     that directory
+///   {support}   kSupportDirectory
 ///   {entry}     the name that the source gives its program (Java's main class; see source.h)
 ///   {heap_mib}  three quarters of the memory limit, in MiB: what a runtime may use for its objects. In
 ///               `compile` it is the limit of compiling
@@ -25,6 +26,10 @@ struct Command {
   std::vector<std::string> run;  ///< run[0] is an absolute path in the root, or {program}
   std::vector<std::pair<std::string, std::string>> environment;  ///< beyond the common one
   std::string needs;  ///< a file or directory of the root that it needs beside its programs; empty: none
+  std::vector<std::string> tools =
+      {};  ///< instead of `run` for a program that may call tools; empty: none may
+  std::vector<std::pair<std::string, std::string>> tools_environment =
+      {};  ///< beyond `environment`, for these
 };
 
 /// What tells the main class, and with it the name of the file.
@@ -46,6 +51,10 @@ struct Runtime {
 
 /// Where compilers put what they make, in the cell. It is no part of the workspace, so never an output.
 inline constexpr const char* kBuildDirectory = "/tmp/.build";
+
+/// Where the cell puts what a program needs for calling tools (docs/adr/0007). Root's, and no part of the
+/// workspace.
+inline constexpr const char* kSupportDirectory = "/tmp/.codeapi";
 
 /// Every language, in a stable order.
 const std::vector<Runtime>& Runtimes();
@@ -75,6 +84,7 @@ struct ProgramSpec {
   std::uint64_t memory_limit = 0;  ///< bytes
   std::uint64_t compile_memory_limit = 0;
   std::string plot_backend = "Agg";  ///< MPLBACKEND
+  bool tools = false;                ///< it may call tools: needs a Command that has `tools`
 };
 
 /// The full argv and environment of a program. Only what the table says is expanded, never an argument.

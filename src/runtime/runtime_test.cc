@@ -114,6 +114,21 @@ TEST(Runtime, ArgumentsAreNeverExpanded) {
   EXPECT_THAT(start.argv, ElementsAre("/bin/bash", "/mnt/data/script.sh", "{source}", "{heap_mib}"));
 }
 
+TEST(Runtime, AProgramWithToolsIsStartedThroughItsSupportFiles) {
+  ProgramSpec program = Program("main.py", {"x"});
+  program.tools = true;
+  const Runtime& py = *FindRuntime("py");
+  EXPECT_THAT(MakeProgramStart(py, py.commands.front(), program).argv,
+              ElementsAre("/usr/bin/python3", "-s", "/tmp/.codeapi/run.py", "/mnt/data/main.py", "x"));
+  const Runtime& bash = *FindRuntime("bash");
+  const auto start = MakeProgramStart(bash, bash.commands.front(), program);
+  EXPECT_THAT(start.argv, ElementsAre("/bin/bash", "/mnt/data/main.py", "x"));
+  EXPECT_THAT(start.env, Contains("BASH_ENV=/tmp/.codeapi/functions.sh"));
+  program.tools = false;
+  EXPECT_THAT(MakeProgramStart(bash, bash.commands.front(), program).env,
+              Not(Contains(HasSubstr("BASH_ENV"))));
+}
+
 // The name of an input's directory may look like one of ours.
 TEST(Runtime, WhatWasExpandedIsNotExpandedAgain) {
   const Runtime& bash = *FindRuntime("bash");

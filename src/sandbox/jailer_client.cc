@@ -2,35 +2,24 @@
 
 #include <sys/socket.h>
 
-#include <atomic>
-#include <unordered_map>
 #include <utility>
 
 #include <boost/asio.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
-#include <boost/asio/experimental/channel.hpp>
 
 #include "jailer/protocol.h"
+#include "sandbox/jailer_connection.h"
 
 namespace codeapi {
 namespace {
 
-namespace asio = boost::asio;
 using asio::as_tuple;
 using asio::use_awaitable;
 using namespace asio::experimental::awaitable_operators;  // NOLINT: the only way to get operator||
 
-using FrameChannel = asio::experimental::channel<void(boost::system::error_code, Frame)>;
-
 constexpr auto kHelloTimeout = std::chrono::seconds(30);
 // Credit is given back in lumps: often enough to keep the jailer busy, seldom enough to cost nothing.
 constexpr std::uint32_t kCreditLump = kInitialCredit / 8;
-// Frames of one run that wait for its coroutine. A jailer that keeps to its credit stays well below both: it
-// may overdraw by a frame or two, and the control frames of all outputs together are smaller than the largest
-// one.
-constexpr std::size_t kMaxQueuedFrames = 8192;
-constexpr std::size_t kMaxQueuedBytes = 2 * std::size_t{kInitialCredit} + kMaxControlPayload;
-constexpr std::size_t kReadSize = 256u << 10;
 
 ErrorCode CodeOf(const std::string& code) {
   if (code == "input_too_large") return ErrorCode::kTooLarge;
@@ -62,85 +51,23 @@ asio::awaitable<bool> Cancelled() {
 
 }  // namespace
 
-class JailerClient::Connection : public std::enable_shared_from_this<Connection> {
- public:
-  Connection(asio::any_io_executor executor, UniqueFd stream)
-      : strand_(asio::make_strand(std::move(executor))),
-        socket_(strand_, asio::local::stream_protocol(), stream.release()),
-        wake_writer_(strand_) {}
-
-  asio::awaitable<Result<void>> Hello(JailerSettings settings) {
-    asio::steady_timer timeout(strand_, kHelloTimeout);
-    Queue(FrameType::kHello, 0, settings.Encode());
-    if (!co_await WriteOnce())
-      co_return Fail(ErrorCode::kUnavailable, "the jailer did not take the greeting");
-    auto answer = co_await (ReadFrame() || timeout.async_wait(as_tuple(use_awaitable)));
-    if (answer.index() == 1) co_return Fail(ErrorCode::kUnavailable, "the jailer did not answer in time");
-    const std::optional<Frame>& frame = std::get<0>(answer);
-    if (!frame || frame->type != FrameType::kHello) {
-      co_return Fail(ErrorCode::kUnavailable, "the jailer ended before it was ready");
-    }
-    auto info = JailerInfo::Decode(frame->payload);
-    if (!info) co_return Fail(ErrorCode::kUnavailable, info.error().message);
-    if (!info->error.empty()) co_return Fail(ErrorCode::kSetupFailed, info->error);
-    info_ = std::move(*info);
-    alive_ = true;
-    co_return Result<void>();
+asio::awaitable<Result<void>> JailerClient::Connection::Hello(JailerSettings settings) {
+  asio::steady_timer timeout(strand_, kHelloTimeout);
+  Queue(FrameType::kHello, 0, settings.Encode());
+  if (!co_await WriteOnce()) co_return Fail(ErrorCode::kUnavailable, "the jailer did not take the greeting");
+  auto answer = co_await (ReadFrame() || timeout.async_wait(as_tuple(use_awaitable)));
+  if (answer.index() == 1) co_return Fail(ErrorCode::kUnavailable, "the jailer did not answer in time");
+  const std::optional<Frame>& frame = std::get<0>(answer);
+  if (!frame || frame->type != FrameType::kHello) {
+    co_return Fail(ErrorCode::kUnavailable, "the jailer ended before it was ready");
   }
-
-  void StartLoops() {
-    asio::co_spawn(strand_, [self = shared_from_this()] { return self->ReadLoop(); }, asio::detached);
-    asio::co_spawn(strand_, [self = shared_from_this()] { return self->WriteLoop(); }, asio::detached);
-  }
-
-  asio::awaitable<Result<Verdict>> Run(RunRequest request, std::vector<RunInput> files, RunSink& sink);
-
-  // From any thread.
-  void Close() {
-    asio::post(strand_, [self = shared_from_this()] { self->Break(); });
-  }
-  asio::strand<asio::any_io_executor> strand() { return strand_; }
-  const JailerInfo& info() const { return info_; }
-  bool alive() const { return alive_; }
-
- private:
-  struct Job {
-    explicit Job(const asio::strand<asio::any_io_executor>& strand)
-        : frames(strand, kMaxQueuedFrames), credit_changed(strand, asio::steady_timer::time_point::max()) {}
-    FrameChannel frames;
-    asio::steady_timer credit_changed;  // cancelled when credit arrives
-    std::int64_t credit = kInitialCredit;
-    std::uint32_t unacknowledged = 0;
-    std::size_t queued_bytes = 0;  // in `frames`
-    bool overrun = false;          // more came than may wait
-    bool file_open = false;        // between file-begin and file-end
-    std::optional<Error> feed_error;
-  };
-
-  asio::awaitable<std::optional<Frame>> ReadFrame();
-  asio::awaitable<void> ReadLoop();
-  asio::awaitable<void> WriteLoop();
-  asio::awaitable<bool> WriteOnce();
-  asio::awaitable<void> Feed(std::uint32_t id, Job& job, std::vector<RunInput>& files);
-  asio::awaitable<Result<void>> FeedFile(std::uint32_t id, Job& job, RunInput& input);
-  asio::awaitable<Result<void>> FeedBytes(std::uint32_t id, Job& job, std::string_view bytes);
-  asio::awaitable<Result<Verdict>> Receive(std::uint32_t id, Job& job, RunSink& sink);
-  asio::awaitable<Result<void>> Deliver(Job& job, const Frame& frame, RunSink& sink);
-  void Dispatch(Frame frame);
-  void Queue(FrameType type, std::uint32_t job, std::string_view payload);
-  void Break();
-
-  asio::strand<asio::any_io_executor> strand_;
-  asio::local::stream_protocol::socket socket_;
-  asio::steady_timer wake_writer_;
-  std::atomic<bool> alive_{false};
-  JailerInfo info_;
-  FrameParser parser_;
-  std::string read_buffer_ = std::string(kReadSize, '\0');
-  std::string queued_, writing_;
-  std::uint32_t next_job_ = 1;
-  std::unordered_map<std::uint32_t, std::shared_ptr<Job>> jobs_;
-};
+  auto info = JailerInfo::Decode(frame->payload);
+  if (!info) co_return Fail(ErrorCode::kUnavailable, info.error().message);
+  if (!info->error.empty()) co_return Fail(ErrorCode::kSetupFailed, info->error);
+  info_ = std::move(*info);
+  alive_ = true;
+  co_return Result<void>();
+}
 
 asio::awaitable<std::optional<Frame>> JailerClient::Connection::ReadFrame() {
   while (true) {
@@ -210,15 +137,20 @@ void JailerClient::Connection::Break() {
   }
 }
 
+asio::awaitable<Result<void>> JailerClient::Connection::AwaitCredit(Job& job) {
+  while (job.credit <= 0) {
+    if (!socket_.is_open()) co_return Fail(ErrorCode::kSetupFailed, "the jailer ended");
+    if (co_await Cancelled()) co_return Fail(ErrorCode::kCancelled, "cancelled");
+    job.credit_changed.expires_at(asio::steady_timer::time_point::max());
+    co_await job.credit_changed.async_wait(as_tuple(use_awaitable));
+  }
+  co_return Result<void>();
+}
+
 asio::awaitable<Result<void>> JailerClient::Connection::FeedBytes(std::uint32_t id, Job& job,
                                                                   std::string_view bytes) {
   while (!bytes.empty()) {
-    while (job.credit <= 0) {
-      if (!socket_.is_open()) co_return Fail(ErrorCode::kSetupFailed, "the jailer ended");
-      if (co_await Cancelled()) co_return Fail(ErrorCode::kCancelled, "cancelled");
-      job.credit_changed.expires_at(asio::steady_timer::time_point::max());
-      co_await job.credit_changed.async_wait(as_tuple(use_awaitable));
-    }
+    if (auto credit = co_await AwaitCredit(job); !credit) co_return credit;
     const std::string_view part =
         bytes.substr(0, std::min<std::size_t>(kMaxDataPayload, static_cast<std::size_t>(job.credit)));
     Queue(FrameType::kFileData, id, part);
@@ -264,6 +196,23 @@ asio::awaitable<void> JailerClient::Connection::Feed(std::uint32_t id, Job& job,
   if (!co_await Cancelled()) co_await forever.async_wait(as_tuple(use_awaitable));
 }
 
+// As Feed(): cancelled at the run's end, and never over before.
+asio::awaitable<void> JailerClient::Connection::RelayAnswers(std::uint32_t id, Job& job) {
+  co_await asio::this_coro::throw_if_cancelled(false);
+  bool going = job.tools.has_value();
+  while (going && !co_await Cancelled()) {
+    for (const std::string& part : co_await job.tools->NextParts()) {
+      if (!going) break;
+      going = (co_await AwaitCredit(job)).has_value();
+      if (!going) break;
+      Queue(FrameType::kToolResult, id, part);
+      job.credit -= static_cast<std::int64_t>(part.size());
+    }
+  }
+  asio::steady_timer forever(strand_, asio::steady_timer::time_point::max());
+  if (!co_await Cancelled()) co_await forever.async_wait(as_tuple(use_awaitable));
+}
+
 asio::awaitable<Result<void>> JailerClient::Connection::Deliver(Job& job, const Frame& frame, RunSink& sink) {
   const bool of_file = frame.type == FrameType::kFileData || frame.type == FrameType::kFileEnd;
   if (job.file_open ? frame.type == FrameType::kFileBegin : of_file) {
@@ -285,6 +234,13 @@ asio::awaitable<Result<void>> JailerClient::Connection::Deliver(Job& job, const 
     case FrameType::kFileEnd:
       job.file_open = false;
       co_return co_await sink.FileEnd(frame.payload == R"({"ok":true})");
+    case FrameType::kToolCall:
+    case FrameType::kToolWait:
+      if (job.tools) {
+        co_return co_await (frame.type == FrameType::kToolCall ? job.tools->OnCall(frame.payload)
+                                                               : job.tools->OnWait(frame.payload));
+      }
+      [[fallthrough]];
     default:
       co_return Fail(ErrorCode::kSetupFailed, "the jailer sent a frame that has no place here");
   }
@@ -310,7 +266,7 @@ asio::awaitable<Result<Verdict>> JailerClient::Connection::Receive(std::uint32_t
     }
     if (auto delivered = co_await Deliver(job, frame, sink); !delivered)
       co_return std::unexpected(delivered.error());
-    if (IsDataFrame(frame.type)) {
+    if (TakesCredit(frame.type)) {
       job.unacknowledged += static_cast<std::uint32_t>(frame.payload.size());
       if (job.unacknowledged >= kCreditLump) {
         Queue(FrameType::kCredit, id, EncodeCredit(std::exchange(job.unacknowledged, 0)));
@@ -320,8 +276,11 @@ asio::awaitable<Result<Verdict>> JailerClient::Connection::Receive(std::uint32_t
 }
 
 asio::awaitable<Result<Verdict>> JailerClient::Connection::Run(RunRequest request,
-                                                               std::vector<RunInput> files, RunSink& sink) {
+                                                               std::vector<RunInput> files, RunSink& sink,
+                                                               ToolPeer* tools) {
   co_await asio::this_coro::throw_if_cancelled(false);
+  if (request.tool_calls > 0 && tools == nullptr)
+    co_return Fail(ErrorCode::kInvalid, "tools that nobody answers for");
   if (!socket_.is_open()) co_return Fail(ErrorCode::kSetupFailed, "the jailer ended");
   request.files = static_cast<std::uint32_t>(files.size());
   const std::string encoded = request.Encode();
@@ -329,9 +288,10 @@ asio::awaitable<Result<Verdict>> JailerClient::Connection::Run(RunRequest reques
   if (encoded.size() > kMaxControlPayload) co_return Fail(ErrorCode::kInvalid, "the arguments are too long");
   const std::uint32_t id = next_job_++;
   const auto job = std::make_shared<Job>(strand_);
+  if (request.tool_calls > 0) job->tools.emplace(*tools, request.tool_calls);
   jobs_.emplace(id, job);
   Queue(FrameType::kRun, id, encoded);
-  auto outcome = co_await (Receive(id, *job, sink) || Feed(id, *job, files));
+  auto outcome = co_await (Receive(id, *job, sink) || Feed(id, *job, files) || RelayAnswers(id, *job));
   jobs_.erase(id);
   Result<Verdict> verdict = outcome.index() == 0 ? std::move(std::get<0>(outcome))
                                                  : Result<Verdict>(Fail(ErrorCode::kCancelled, "cancelled"));
@@ -360,10 +320,11 @@ asio::awaitable<Result<std::shared_ptr<JailerClient>>> JailerClient::Connect(asi
 }
 
 asio::awaitable<Result<Verdict>> JailerClient::Run(RunRequest request, std::vector<RunInput> files,
-                                                   RunSink& sink) {
+                                                   RunSink& sink, ToolPeer* tools) {
   const auto connection = connection_;
-  co_return co_await asio::co_spawn(
-      connection->strand(), connection->Run(std::move(request), std::move(files), sink), use_awaitable);
+  co_return co_await asio::co_spawn(connection->strand(),
+                                    connection->Run(std::move(request), std::move(files), sink, tools),
+                                    use_awaitable);
 }
 
 const JailerInfo& JailerClient::info() const {

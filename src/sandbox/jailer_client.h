@@ -32,7 +32,8 @@ class JailerClient {
   JailerClient(const JailerClient&) = delete;
   JailerClient& operator=(const JailerClient&) = delete;
 
-  boost::asio::awaitable<Result<Verdict>> Run(RunRequest request, std::vector<RunInput> files, RunSink& sink);
+  boost::asio::awaitable<Result<Verdict>> Run(RunRequest request, std::vector<RunInput> files, RunSink& sink,
+                                              ToolPeer* tools = nullptr);
 
   const JailerInfo& info() const;
 

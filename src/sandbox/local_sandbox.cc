@@ -181,13 +181,13 @@ LocalSandbox::~LocalSandbox() {
 }
 
 asio::awaitable<Result<Verdict>> LocalSandbox::Run(RunRequest request, std::vector<RunInput> files,
-                                                   RunSink& sink, ToolPeer*) {
+                                                   RunSink& sink, ToolPeer* tools) {
   auto client = co_await asio::co_spawn(impl_->strand(), impl_->Client(), use_awaitable);
   if (!client) co_return Fail(ErrorCode::kSetupFailed, client.error().message);
   if ((co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none) {
     co_return Fail(ErrorCode::kCancelled, "cancelled");
   }
-  co_return co_await (*client)->Run(std::move(request), std::move(files), sink);
+  co_return co_await (*client)->Run(std::move(request), std::move(files), sink, tools);
 }
 
 JailerInfo LocalSandbox::info() const {

@@ -26,8 +26,8 @@ class LocalSandbox final : public Sandbox {
   LocalSandbox(boost::asio::any_io_executor executor, LocalSandboxOptions options);
   ~LocalSandbox() override;
 
-  boost::asio::awaitable<Result<Verdict>> Run(RunRequest request, std::vector<RunInput> files,
-                                              RunSink& sink, ToolPeer* tools = nullptr) override;
+  boost::asio::awaitable<Result<Verdict>> Run(RunRequest request, std::vector<RunInput> files, RunSink& sink,
+                                              ToolPeer* tools = nullptr) override;
   JailerInfo info() const override;
 
   /// Starts the jailer now, if it is not running: says early what a run would say.

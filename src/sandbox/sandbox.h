@@ -41,25 +41,34 @@ class RunSink {
   virtual boost::asio::awaitable<Result<void>> FileEnd(bool complete) = 0;
 };
 
-/// One answer to a call.
+/// One answer to a tool call.
 struct ToolAnswer {
   enum class Kind : char { kResult = '0', kError = '1', kRefused = '2' };
   std::uint32_t call = 0;
   Kind kind = Kind::kResult;
-  std::string text;
+  std::string text;  ///< compact JSON; the tool's error message; why the call was not made
 };
 
-/// Who answers the calls of a run. Calls come one at a time on the sandbox's executor.
+/// Who answers the tool calls of a run. Called on an executor of the sandbox's: Call() and Waiting() one at a
+/// time, in the order of what the program did, with all that it printed before given to the sink before;
+/// Answers() beside them.
 class ToolPeer {
  public:
   virtual ~ToolPeer() = default;
-  /// The program calls tool number `tool` of its list; `input` is whatever it sent (at most 1 MiB, not
-  /// checked to be JSON).
+
+  /// The program calls tool number `tool` of its list; `input` is whatever it sent: at most kMaxToolInput
+  /// bytes that may be no JSON. Calls are numbered from 1. An error ends the run with that error.
   virtual boost::asio::awaitable<Result<void>> Call(std::uint32_t call, std::uint32_t tool,
                                                     std::string input) = 0;
-  /// Everything of the program waits for answers: the round is complete and its clock stands.
+
+  /// Everything of the program waits for answers: the round is complete and its clock stands, until an answer
+  /// is given. A process that sleeps may wake up and call all the same; there is another Waiting() behind
+  /// that call. An error ends the run with that error.
   virtual boost::asio::awaitable<Result<void>> Waiting() = 0;
-  /// Waits for answers to pass on; each is given once. Cancelled when the run ends. An empty list is ignored.
+
+  /// Waits for answers to pass on, and is asked again when they are sent. A call's second answer, one to no
+  /// call, and an empty list are ignored; a text beyond kMaxToolResult becomes an error. Cancelled when the
+  /// run ends, before Run() completes.
   virtual boost::asio::awaitable<std::vector<ToolAnswer>> Answers() = 0;
 };
 
@@ -71,7 +80,8 @@ class Sandbox {
   /// Runs one program in a fresh cell. `request.files` is filled in from `files`. Cancelling the awaiting
   /// coroutine ends the program. Errors: kSetupFailed (no cell could be made, or it broke), kTooLarge (the
   /// inputs do not fit the workspace), kInvalid (an input cannot be placed), kCancelled, and whatever a
-  /// source or the sink reports.
+  /// source, the sink or the tools report. `tools` must be there if `request.tool_calls` is above 0
+  /// (kInvalid), and outlive the run.
   virtual boost::asio::awaitable<Result<Verdict>> Run(RunRequest request, std::vector<RunInput> files,
                                                       RunSink& sink, ToolPeer* tools = nullptr) = 0;
 

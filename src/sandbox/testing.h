@@ -155,15 +155,20 @@ class RecordingSink : public RunSink {
 class ScriptedSandbox final : public Sandbox {
  public:
   using Script = std::function<awaitable<Result<Verdict>>(RunRequest, std::vector<RunInput>, RunSink&)>;
+  using ToolScript =
+      std::function<awaitable<Result<Verdict>>(RunRequest, std::vector<RunInput>, RunSink&, ToolPeer*)>;
   ScriptedSandbox() = default;
   explicit ScriptedSandbox(Script s) : script(std::move(s)) {}
 
-  awaitable<Result<Verdict>> Run(RunRequest request, std::vector<RunInput> files, RunSink& sink, ToolPeer* = nullptr) override {
+  awaitable<Result<Verdict>> Run(RunRequest request, std::vector<RunInput> files, RunSink& sink,
+                                 ToolPeer* tools = nullptr) override {
+    if (tools != nullptr) return tool_script(std::move(request), std::move(files), sink, tools);
     return script(std::move(request), std::move(files), sink);
   }
   JailerInfo info() const override { return found; }
 
   Script script;
+  ToolScript tool_script;  ///< of runs that have somebody to answer their tools
   JailerInfo found;
 };
 
