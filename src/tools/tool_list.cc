@@ -161,9 +161,9 @@ Result<std::vector<Tool>> ParseTools(const json::value* tools) {
     return Bad("Missing required field: tools (must be a non-empty array)");
   }
   const json::array& in = tools->as_array();
-  if (in.size() > kMaxTools) {
+  if (in.size() > kMaxToolList) {
     return Bad("Too many tools provided (" + std::to_string(in.size()) + "). Maximum is " +
-               std::to_string(kMaxTools) + ".");
+               std::to_string(kMaxToolList) + ".");
   }
   std::vector<Tool> out;
   for (const json::value& value : in) {

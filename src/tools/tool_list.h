@@ -18,7 +18,7 @@ enum class ToolLanguage { kPython, kBash };
 /// `python` or `bash`, exactly; nothing otherwise.
 std::optional<ToolLanguage> ToolLanguageOf(std::string_view language);
 
-inline constexpr std::size_t kMaxTools = 100;
+inline constexpr std::size_t kMaxToolList = 100;
 inline constexpr std::size_t kMaxToolName = 256;  ///< in characters
 
 /// What is kept of a tool. A program calls it by its place in the list.
