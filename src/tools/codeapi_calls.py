@@ -12,6 +12,7 @@ import sys
 from _json import encode_basestring_ascii, make_encoder, make_scanner
 from _socket import AF_UNIX, SOCK_STREAM, socket
 from _thread import _local
+from _weakref import ref
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 _ADDRESS = b"\0codeapi-tools"
@@ -229,8 +230,7 @@ class _Shared:
         loop.remove_reader(self.connection.fileno())
         loop.remove_writer(self.connection.fileno())
         self.connection.close()
-        if _shared.get(loop) is self:
-            del _shared[loop]
+        _shared.pop(id(loop), None)
         waiting, self.waiting = self.waiting, {}
         for future in waiting.values():
             if future is not None and not future.done():
@@ -238,7 +238,7 @@ class _Shared:
 
 
 _blocking = _Blocking()
-_shared = None  # loop: _Shared, weakly, once there is a loop
+_shared = {}  # id of a loop: (weak reference to the loop, _Shared)
 
 
 def _running_loop():
@@ -247,25 +247,20 @@ def _running_loop():
 
 
 def _of_loop(loop):
-    global _shared
-    if _shared is None:
-        from weakref import WeakKeyDictionary
-
-        _shared = WeakKeyDictionary()
-    shared = _shared.get(loop)
-    if shared is None:
-        shared = _shared[loop] = _Shared()
+    key = id(loop)
+    known, shared = _shared.get(key, (None, None))
+    if known is None or known() is not loop:
+        shared = _Shared()
+        _shared[key] = (ref(loop, lambda _: _shared.pop(key, None)), shared)
     return shared
 
 
 def _after_fork():
     """The connections are the parent's, and so is the loop: Python says itself that it does not run here."""
-    global _shared
     _blocking.forget()
-    if _shared is not None:
-        for shared in list(_shared.values()):
-            shared.connection.close()
-        _shared = None
+    for _, shared in list(_shared.values()):
+        shared.connection.close()
+    _shared.clear()
 
 
 def _function(index, name, function, parameters):

@@ -26,8 +26,8 @@ def run(main):
     del sys.argv[0]
     code = None
     try:
-        code, wants_loop = _prepare(main.__dict__, sys.argv[0])
-        _execute(code, main.__dict__, wants_loop)
+        code, asyncio = _prepare(main.__dict__, sys.argv[0])
+        _execute(code, main.__dict__, asyncio)
     except SystemExit:
         raise
     except BaseException:
@@ -38,21 +38,23 @@ def run(main):
 
 def load_again(space):
     """Runs the program in `space`, the namespace of a child's main module."""
-    code, wants_loop = _prepare(space, sys.argv[0])
-    _execute(code, space, wants_loop)
+    code, asyncio = _prepare(space, sys.argv[0])
+    _execute(code, space, asyncio)
 
 
 def _prepare(space, path):
-    """Compiles the program and fills its namespace: (code, the module asyncio or None)."""
+    """Compiles the program and fills its namespace. Returns its code, and asyncio if that has to run it."""
     with open(path, "rb") as file:
         source = file.read()
     code = compile(source, path, "exec", _ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
     directory = os.path.dirname(path)
     before = set(sys.modules)
     names = _imported(source)
-    asyncio = names.get("asyncio")
-    if asyncio is None and code.co_flags & _COROUTINE and not _awaits_only_tools(source, directory):
+    asyncio = None
+    if code.co_flags & _COROUTINE and not _awaits_only_tools(source, directory):
         import asyncio
+
+        before.update(name for name in sys.modules if name.partition(".")[0] == "asyncio")  # it is being used
     if b"pd" in source:
         names["pd"] = _pandas(space)
     # From here on the program's own files come first, as they do for a script.
@@ -70,11 +72,14 @@ def _prepare(space, path):
 
 def _execute(code, space, asyncio):
     running = eval(code, space)
-    if not code.co_flags & _COROUTINE:
-        return
     if asyncio is not None:
         asyncio.run(running)
-        return
+    elif code.co_flags & _COROUTINE:
+        _await_tools(running)
+
+
+def _await_tools(running):
+    """Runs a coroutine that needs no loop: without one, calls block."""
     try:
         running.send(None)
         while True:
