@@ -94,6 +94,23 @@ int main(int argc, char** argv) {
   serve->add_option("--data-dir", serve_options.data_dir,
                     "Where files and state are kept (CODEAPI_DATA_DIR)");
 
+  codeapi::ApiOptions api_options;
+  CLI::App* api = app.add_subcommand(
+      "api", "Serve the API only: programs run in workers, which it meets in Redis (REDIS_HOST)");
+  api->add_option("--host", api_options.host, "Numeric address to listen on (CODEAPI_HOST, 127.0.0.1)");
+  api->add_option("--port", api_options.port, "Port to listen on (SERVICE_PORT, 3112)")
+      ->check(CLI::Range(1, 65535));
+
+  codeapi::WorkerOptions worker_options;
+  CLI::App* worker =
+      app.add_subcommand("worker", "Run programs that API processes leave in Redis (REDIS_HOST)");
+  worker->add_option("--health-host", worker_options.health_host,
+                     "Numeric address of health and metrics (WORKER_HEALTH_HOST, 127.0.0.1)");
+  worker
+      ->add_option("--health-port", worker_options.health_port,
+                   "Port of health and metrics (WORKER_HEALTH_PORT, 3113)")
+      ->check(CLI::Range(1, 65535));
+
   codeapi::FileServerOptions file_server_options;
   CLI::App* file_server =
       app.add_subcommand("file-server", "Serve stored files over HTTP, for services on other machines");
@@ -157,6 +174,8 @@ int main(int argc, char** argv) {
   const int ours = CutProgramArguments(argc, argv, run_options.args);
   CLI11_PARSE(app, ours, argv);
   if (serve->parsed()) return codeapi::ServeCommand(serve_options);
+  if (api->parsed()) return codeapi::ApiCommand(api_options);
+  if (worker->parsed()) return codeapi::WorkerCommand(worker_options);
   if (file_server->parsed()) return codeapi::FileServerCommand(file_server_options);
   if (run->parsed()) return codeapi::RunCommand(run_options);
   if (doctor->parsed()) return codeapi::DoctorCommand();

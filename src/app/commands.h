@@ -13,6 +13,16 @@ struct ServeOptions {
   std::optional<std::string> data_dir;
 };
 
+struct ApiOptions {
+  std::optional<std::string> host;
+  std::optional<int> port;
+};
+
+struct WorkerOptions {
+  std::optional<std::string> health_host;
+  std::optional<int> health_port;
+};
+
 struct FileServerOptions {
   std::optional<std::string> host;
   std::optional<int> port;
@@ -55,6 +65,10 @@ struct PackageInitOptions {
 
 /// Everything on one machine, until SIGTERM or SIGINT.
 int ServeCommand(const ServeOptions& options);
+/// The API, for workers of other processes, until SIGTERM or SIGINT.
+int ApiCommand(const ApiOptions& options);
+/// Runs programs for API processes, until SIGTERM or SIGINT.
+int WorkerCommand(const WorkerOptions& options);
 /// Stored files over HTTP, for services on other machines, until SIGTERM or SIGINT.
 int FileServerCommand(const FileServerOptions& options);
 /// One file in a cell. The program's exit status; 128+n when signal n ended it; 125 when there was no cell.

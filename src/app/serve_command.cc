@@ -56,7 +56,7 @@ class AllInOne {
     if (!co_await worker_.Start()) co_return 1;
     if (auto listening = api_->Listen(*queue_, *objects_, [this] { return Healthy(); }); !listening) {
       Say(listening.error().message);
-      co_await worker_.Stop();
+      co_await worker_.Stop(host_.settings.shutdown_grace);
       co_return 1;
     }
     worker_.Take(*queue_, *objects_);
@@ -82,7 +82,7 @@ class AllInOne {
   asio::awaitable<void> Stop() {
     co_await api_->StopListening();
     queue_->stop();
-    co_await worker_.Stop();
+    co_await worker_.Stop(host_.settings.shutdown_grace);
     co_await api_->Stop();
   }
 

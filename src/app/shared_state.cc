@@ -8,7 +8,7 @@
 namespace codeapi {
 
 bool UsesRedis(const Settings& settings) {
-  return IsSet(settings, "REDIS_HOST");
+  return IsSet(settings, "REDIS_URL") || IsSet(settings, "REDIS_HOST");
 }
 
 Result<std::unique_ptr<StateStore>> OpenStateStore(const boost::asio::any_io_executor&,
@@ -25,10 +25,11 @@ Result<std::unique_ptr<JobQueue>> OpenJobQueue(const boost::asio::any_io_executo
       InProcessJobQueueOptions{static_cast<std::size_t>(settings.queue_max)});
 }
 
-Result<void> CheckShared(const Settings& settings) {
+Result<void> SettleShared(Settings& settings) {
   if (!UsesRedis(settings)) {
     return Fail(ErrorCode::kInvalid,
-                "REDIS_HOST is not set: this process alone can do nothing, for it meets the others in Redis "
+                "REDIS_HOST (or REDIS_URL) is not set: this process alone can do nothing, for it meets the "
+                "others in Redis "
                 "(`codeapi serve` needs none: it is everything in one process)");
   }
   const bool chosen = settings.object_store == ObjectStoreKind::kDirectory;
@@ -39,7 +40,7 @@ Result<void> CheckShared(const Settings& settings) {
         "other processes have them too. If CODEAPI_DATA_DIR is shared, CODEAPI_OBJECT_STORE=directory "
         "says so");
   }
-  return {};
+  return chosen && settings.data_dir.empty() ? UseDefaultDataDirectory(settings) : Result<void>();
 }
 
 }  // namespace codeapi

@@ -12,7 +12,7 @@
 
 namespace codeapi {
 
-/// Whether queue and state are shared with other processes: a Redis is named (REDIS_HOST).
+/// Whether queue and state are shared with other processes: REDIS_URL or REDIS_HOST names a Redis.
 bool UsesRedis(const Settings& settings);
 
 /// The state of a process: Redis, or the file `state.sqlite` below `settings.data_dir`, which is made. Does
@@ -24,8 +24,8 @@ Result<std::unique_ptr<StateStore>> OpenStateStore(const boost::asio::any_io_exe
 Result<std::unique_ptr<JobQueue>> OpenJobQueue(const boost::asio::any_io_executor& executor,
                                                const Settings& settings);
 
-/// kInvalid, naming the setting, unless the settings lead to a queue, and to files, that other processes have
-/// too: what `api` and `worker` cannot do without.
-Result<void> CheckShared(const Settings& settings);
+/// Completes the settings of a process that is nothing by itself, an `api` or a `worker`. kInvalid, naming
+/// the setting, unless they lead to a queue, and to files, that other processes have too.
+Result<void> SettleShared(Settings& settings);
 
 }  // namespace codeapi

@@ -13,7 +13,8 @@ WorkerService::WorkerService(ServiceHost& host, std::string jailer, const RootCh
     : host_(host),
       sandbox_(host.executor(),
                {std::move(jailer), MakeJailerSettings(host.settings, root), FollowRoot(root)}),
-      health_(host.executor(), sandbox_, *host.log, host.settings.health_max_age) {}
+      health_(host.executor(), sandbox_, *host.log, host.settings.health_max_age,
+              [this](bool ran) { Probed(ran); }) {}
 
 asio::awaitable<bool> WorkerService::Start() {
   if (auto started = co_await sandbox_.Start(); !started) {
@@ -31,11 +32,30 @@ void WorkerService::Take(JobQueue& queue, ObjectStore& objects) {
                                           MakeToolProgramLimits(host_.settings));
   worker_ = std::make_unique<Worker>(host_.executor(), queue, *executor_, *tools_, *host_.log,
                                      host_.settings.max_concurrent_jobs);
+  if (sick_) worker_->Pause();
   worker_->Start();
 }
 
-asio::awaitable<void> WorkerService::Stop() {
-  if (worker_) co_await worker_->Wait();
+void WorkerService::TakeWhileHealthy(JobQueue& queue, ObjectStore& objects, std::function<void()> probed) {
+  sick_ = true;
+  probed_ = std::move(probed);
+  Take(queue, objects);
+  health_.Start();
+}
+
+void WorkerService::Probed(bool ran) {
+  if (!probed_) return;
+  if (sick_.exchange(!ran) == ran) {
+    host_.log->Write(ran ? Severity::kInfo : Severity::kError,
+                     ran ? "programs run: taking jobs" : "no program runs: taking no jobs");
+    if (ran) worker_->Resume();
+    if (!ran) worker_->Pause();
+  }
+  probed_();
+}
+
+asio::awaitable<void> WorkerService::Stop(std::chrono::milliseconds grace) {
+  if (worker_) co_await worker_->Wait(grace);
   if (tools_) co_await tools_->Stop();
   co_await health_.Stop();
   co_await sandbox_.Stop();

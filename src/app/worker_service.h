@@ -1,7 +1,9 @@
 // The part that runs programs, as `serve` and `worker` both have it.
 #pragma once
 
+#include <atomic>
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -27,22 +29,34 @@ class WorkerService {
   /// when no cell can be made.
   boost::asio::awaitable<bool> Start();
 
-  /// Begins to take jobs, and to look whether programs run.
+  /// Begins to take jobs.
   void Take(JobQueue& queue, ObjectStore& objects);
 
-  /// Whether programs run.
+  /// Begins to take jobs as soon as a canary program has run, and takes none from when one fails until one
+  /// runs again: others will do better. `probed` is called after each canary. Also begins to look whether
+  /// programs run.
+  void TakeWhileHealthy(JobQueue& queue, ObjectStore& objects, std::function<void()> probed);
+
+  /// Tells whether programs run.
   HealthMonitor& health() { return health_; }
 
-  /// Waits for what runs, then ends the jailer. The queue must have been stopped.
-  boost::asio::awaitable<void> Stop();
+  /// Whether one has run lately, and none has failed since that should have.
+  bool programs_run() const { return health_.healthy() && !sick_; }
+
+  /// Waits for what runs, at most for `grace`, then ends the jailer. The queue must have been stopped.
+  boost::asio::awaitable<void> Stop(std::chrono::milliseconds grace);
 
  private:
+  void Probed(bool ran);
+
   ServiceHost& host_;
   LocalSandbox sandbox_;
   HealthMonitor health_;
   std::unique_ptr<Executor> executor_;
   std::unique_ptr<ToolPrograms> tools_;
   std::unique_ptr<Worker> worker_;
+  std::function<void()> probed_;  // set when taking depends on health
+  std::atomic<bool> sick_ = false;
 };
 
 }  // namespace codeapi

@@ -122,6 +122,10 @@ struct Settings {
   std::string internal_service_token;
   bool allow_unauthenticated_internal = false;
 
+  // Health and metrics of a worker
+  std::string worker_health_host = "127.0.0.1";
+  std::uint16_t worker_health_port = 3113;
+
   // Queue and life
   int queue_max = 256;
   std::chrono::milliseconds job_timeout{300'000};  ///< also the most a request may ask for

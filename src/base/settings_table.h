@@ -34,6 +34,8 @@ enum Role : unsigned {
   kFileServer = 8,
   kKeys = 16,
   kPackageInit = 32,
+  kApi = 64,
+  kWorker = 128,
 };
 
 /// One accepted word of an enum and the value it stands for. The first word of a value is the one we print.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 
 namespace codeapi {
 namespace {
@@ -32,10 +33,11 @@ class CanarySink final : public RunSink {
 }  // namespace
 
 HealthMonitor::HealthMonitor(asio::any_io_executor executor, Sandbox& sandbox, Log& log,
-                             std::chrono::milliseconds max_age)
+                             std::chrono::milliseconds max_age, std::function<void(bool)> probed)
     : sandbox_(sandbox),
       log_(log),
       max_age_(max_age),
+      probed_(std::move(probed)),
       periodic_(std::move(executor), [this] { return Turn(); }) {}
 
 bool HealthMonitor::healthy() const {
@@ -44,6 +46,13 @@ bool HealthMonitor::healthy() const {
 }
 
 asio::awaitable<Result<void>> HealthMonitor::Probe() {
+  auto ran = co_await RunCanary();
+  if (ran) last_success_ = Clock::now().time_since_epoch().count();
+  if (probed_) probed_(ran.has_value());
+  co_return ran;
+}
+
+asio::awaitable<Result<void>> HealthMonitor::RunCanary() {
   RunRequest request;
   request.runtime = "bash";
   request.source_name = "canary.sh";
@@ -60,7 +69,6 @@ asio::awaitable<Result<void>> HealthMonitor::Probe() {
                    std::string("the canary program ended as ") + RunEndName(verdict->end) + " " +
                        std::to_string(verdict->end == RunEnd::kSignal ? verdict->signal : verdict->code));
   }
-  last_success_ = Clock::now().time_since_epoch().count();
   co_return Result<void>();
 }
 

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <functional>
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
@@ -17,10 +18,11 @@ namespace codeapi {
 /// Thread-safe.
 class HealthMonitor {
  public:
+  /// `probed` is told after each canary whether it ran; on any thread, one call at a time.
   HealthMonitor(boost::asio::any_io_executor executor, Sandbox& sandbox, Log& log,
-                std::chrono::milliseconds max_age);
+                std::chrono::milliseconds max_age, std::function<void(bool)> probed = {});
 
-  /// Runs the canary once and says how it went.
+  /// Runs the canary once and says how it went. Before Start(), or without it.
   boost::asio::awaitable<Result<void>> Probe();
 
   /// Keeps probing until Stop(). The sandbox must outlive that.
@@ -32,11 +34,13 @@ class HealthMonitor {
   bool healthy() const;
 
  private:
+  boost::asio::awaitable<Result<void>> RunCanary();
   boost::asio::awaitable<std::chrono::milliseconds> Turn();
 
   Sandbox& sandbox_;
   Log& log_;
   const std::chrono::milliseconds max_age_;
+  const std::function<void(bool)> probed_;
   std::atomic<std::chrono::steady_clock::rep> last_success_{0};  // 0: never
   Periodic periodic_;
 };

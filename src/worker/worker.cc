@@ -1,16 +1,45 @@
+// How taking pauses. Each loop has a seat. Pause() raises a flag and cancels every pending take() on its
+// loop's strand; the loop then waits at its seat until Resume() or the end. A take that was handed a job in
+// the same moment gives it back: that is the queue's promise.
 #include "worker/worker.h"
 
 #include <atomic>
+#include <optional>
+#include <vector>
 
 #include <boost/asio.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/experimental/concurrent_channel.hpp>
+
+#include "net/wake.h"
+#include "store/latch.h"
 
 namespace codeapi {
 
 namespace asio = boost::asio;
 using asio::as_tuple;
 using asio::use_awaitable;
+
+namespace {
+
+// Before a queue that did not answer is asked for work again.
+constexpr auto kQueueRetry = std::chrono::seconds(1);
+
+// co_spawn wants results that can be made from nothing, which a lease cannot.
+asio::awaitable<void> TakeInto(JobQueue& queue, std::optional<Result<Lease>>& taken) {
+  co_await asio::this_coro::throw_if_cancelled(false);
+  taken.emplace(co_await queue.take());
+}
+
+}  // namespace
+
+// One loop's place: where it waits while taking is paused, and how its take is cancelled.
+struct Worker::Seat {
+  explicit Seat(const asio::any_io_executor& executor) : strand(asio::make_strand(executor)) {}
+  const asio::strand<asio::any_io_executor> strand;
+  asio::cancellation_signal cancel;  // on the strand
+  Wake wake;
+};
 
 struct Worker::Shared {
   Shared(asio::any_io_executor e, JobQueue& q, Executor& r, ToolPrograms& t, Log& l, int n)
@@ -19,15 +48,20 @@ struct Worker::Shared {
         runner(r),
         tools(t),
         log(l),
-        concurrency(n),
-        ended(executor, static_cast<std::size_t>(n)) {}
+        give_up(executor),
+        ended(executor, static_cast<std::size_t>(n)) {
+    for (int i = 0; i < n; ++i) seats.push_back(std::make_shared<Seat>(executor));
+  }
   asio::any_io_executor executor;
   JobQueue& queue;
   Executor& runner;
   ToolPrograms& tools;
   Log& log;
-  int concurrency;
-  int waited = 0;
+  std::vector<std::shared_ptr<Seat>> seats;
+  std::atomic<bool> paused = false, stopping = false;
+  std::atomic<int> pauses = 0;
+  std::size_t waited = 0;
+  Latch give_up;  // set when the grace period of Wait() is over
   asio::experimental::concurrent_channel<void(boost::system::error_code)> ended;  // one message per loop
 };
 
@@ -36,13 +70,29 @@ Worker::Worker(asio::any_io_executor executor, JobQueue& queue, Executor& runner
     : shared_(std::make_shared<Shared>(std::move(executor), queue, runner, tools, log, concurrency)) {}
 
 void Worker::Start() {
-  for (int i = 0; i < shared_->concurrency; ++i) {
-    asio::co_spawn(asio::make_strand(shared_->executor), Loop(shared_), asio::detached);
-  }
+  for (const auto& seat : shared_->seats) asio::co_spawn(seat->strand, Loop(shared_, seat), asio::detached);
 }
 
-asio::awaitable<void> Worker::Wait() {
-  for (; shared_->waited < shared_->concurrency; ++shared_->waited) {
+void Worker::Pause() {
+  shared_->paused = true;
+  ++shared_->pauses;
+  for (const auto& seat : shared_->seats)
+    asio::post(seat->strand, [seat] { seat->cancel.emit(asio::cancellation_type::terminal); });
+}
+
+void Worker::Resume() {
+  shared_->paused = false;
+  for (const auto& seat : shared_->seats) seat->wake.notify();
+}
+
+asio::awaitable<void> Worker::Wait(std::chrono::milliseconds grace) {
+  shared_->stopping = true;
+  for (const auto& seat : shared_->seats) seat->wake.notify();
+  asio::steady_timer timer(shared_->executor, grace);
+  timer.async_wait([shared = shared_](boost::system::error_code error) {
+    if (!error) shared->give_up.set();
+  });
+  for (; shared_->waited < shared_->seats.size(); ++shared_->waited) {
     co_await shared_->ended.async_receive(as_tuple(use_awaitable));
   }
 }
@@ -61,20 +111,38 @@ asio::awaitable<Result<std::string>> Worker::Answer(Shared& shared, const JobSpe
   co_return (co_await shared.runner.Execute(std::move(*request))).Encode();
 }
 
-asio::awaitable<void> Worker::Loop(std::shared_ptr<Shared> shared) {
-  using namespace asio::experimental::awaitable_operators;  // NOLINT: the only way to get operator||
-  while (auto lease = co_await shared->queue.take()) {
-    auto outcome = co_await (Answer(*shared, lease->job()) || lease->wait_cancelled());
-    if (outcome.index() != 0) continue;
-    auto& answer = std::get<0>(outcome);
-    if (!answer) {
-      shared->log.Write(Severity::kError, "job dropped",
-                        {{"job", lease->job().id}, {"detail", answer.error().message}});
-      continue;  // the queue answers for a lease that was let go
+asio::awaitable<void> Worker::Loop(std::shared_ptr<Shared> shared, std::shared_ptr<Seat> seat) {
+  while (true) {
+    while (shared->paused && !shared->stopping) co_await seat->wake.wait();
+    const int pauses = shared->pauses;
+    std::optional<Result<Lease>> taken;
+    co_await asio::co_spawn(seat->strand, TakeInto(shared->queue, taken),
+                            asio::bind_cancellation_slot(seat->cancel.slot(), use_awaitable));
+    Result<Lease>& lease = *taken;
+    if (lease) {
+      co_await RunJob(*shared, std::move(*lease));
+    } else if (lease.error().code != ErrorCode::kCancelled) {
+      shared->log.Write(Severity::kWarning, "no job can be taken", {{"detail", lease.error().message}});
+      asio::steady_timer timer(seat->strand, kQueueRetry);
+      co_await timer.async_wait(as_tuple(use_awaitable));
+    } else if (pauses == shared->pauses) {
+      break;  // the queue was stopped
     }
-    co_await lease->complete(std::move(*answer));
   }
   shared->ended.try_send(boost::system::error_code());
+}
+
+asio::awaitable<void> Worker::RunJob(Shared& shared, Lease lease) {
+  using namespace asio::experimental::awaitable_operators;  // NOLINT: the only way to get operator||
+  auto outcome = co_await (Answer(shared, lease.job()) || lease.wait_cancelled() || shared.give_up.wait());
+  if (outcome.index() != 0) co_return;
+  auto& answer = std::get<0>(outcome);
+  if (!answer) {
+    shared.log.Write(Severity::kError, "job dropped",
+                     {{"job", lease.job().id}, {"detail", answer.error().message}});
+    co_return;  // the queue answers for a lease that was let go
+  }
+  co_await lease.complete(std::move(*answer));
 }
 
 }  // namespace codeapi

@@ -1,6 +1,7 @@
 // Takes jobs off the queue and runs them.
 #pragma once
 
+#include <chrono>
 #include <memory>
 
 #include <boost/asio/any_io_executor.hpp>
@@ -13,7 +14,7 @@
 
 namespace codeapi {
 
-/// Runs up to `concurrency` jobs at once. The queue and executor must outlive Wait(). Not thread-safe itself.
+/// Runs up to `concurrency` jobs at once. The queue and executor must outlive Wait().
 class Worker {
  public:
   /// Rounds of programs with tools go to `tools`, which must outlive Wait() too.
@@ -23,12 +24,21 @@ class Worker {
   /// Starts taking jobs, until the queue is stopped.
   void Start();
 
-  /// Returns when the queue has been stopped and every job that was taken is answered.
-  boost::asio::awaitable<void> Wait();
+  /// Takes no more jobs until Resume(); what runs goes on. Thread-safe.
+  void Pause();
+
+  /// Takes jobs again. Thread-safe.
+  void Resume();
+
+  /// Returns when the queue has been stopped and every job that was taken is answered. Jobs that have not
+  /// ended within `grace` are ended and given up, so that somebody else may run them.
+  boost::asio::awaitable<void> Wait(std::chrono::milliseconds grace = std::chrono::hours(24 * 365));
 
  private:
   struct Shared;
-  static boost::asio::awaitable<void> Loop(std::shared_ptr<Shared> shared);
+  struct Seat;
+  static boost::asio::awaitable<void> Loop(std::shared_ptr<Shared> shared, std::shared_ptr<Seat> seat);
+  static boost::asio::awaitable<void> RunJob(Shared& shared, Lease lease);
   static boost::asio::awaitable<Result<std::string>> Answer(Shared& shared, const JobSpec& job);
   std::shared_ptr<Shared> shared_;
 };

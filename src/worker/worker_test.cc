@@ -159,5 +159,60 @@ TEST_F(WorkerTest, StopFinishesWhatRunsAndStartsNothingMore) {
   });
 }
 
+TEST_F(WorkerTest, TakesNothingWhilePaused) {
+  Worker worker(io.get_executor(), queue, executor, log, 2);
+  worker.Start();
+  gate->Set();
+  RunTest(io, [&]() -> awaitable<void> {
+    co_await Settle();  // both loops wait for work
+    worker.Pause();
+    co_await Settle();
+    const Submission waiting = Submit("a");
+    co_await Settle();
+    EXPECT_TRUE(ran.empty());
+    EXPECT_EQ(co_await queue.depth(), 1u);
+    worker.Resume();
+    EXPECT_TRUE(co_await waiting->Outcome());
+    // Time and again, and with every job run once.
+    for (int i = 0; i < 20; ++i) {
+      const Submission job = Submit("b");
+      worker.Pause();
+      worker.Resume();
+      EXPECT_TRUE(co_await job->Outcome());
+    }
+    EXPECT_EQ(ran.size(), 21u);
+    queue.stop();
+    co_await worker.Wait();
+  });
+}
+
+TEST_F(WorkerTest, PausedLetsWhatRunsEndAndCanBeStopped) {
+  Worker worker(io.get_executor(), queue, executor, log, 2);
+  worker.Start();
+  RunTest(io, [&]() -> awaitable<void> {
+    const Submission running_one = Submit("a");
+    co_await called->Wait();
+    worker.Pause();
+    co_await Settle();
+    gate->Set();
+    EXPECT_TRUE(co_await running_one->Outcome());
+    queue.stop();
+    co_await worker.Wait();
+  });
+}
+
+TEST_F(WorkerTest, WhatOutlastsTheGraceIsGivenUp) {
+  Worker worker(io.get_executor(), queue, executor, log, 1);
+  worker.Start();
+  RunTest(io, [&]() -> awaitable<void> {
+    const Submission endless = Submit("a");
+    co_await called->Wait();
+    queue.stop();
+    co_await worker.Wait(std::chrono::milliseconds(1));
+    EXPECT_EQ(cancelled, 1);
+    EXPECT_FALSE(co_await endless->Outcome());
+  });
+}
+
 }  // namespace
 }  // namespace codeapi

@@ -1,0 +1,101 @@
+#include <atomic>
+
+#include <boost/asio.hpp>
+
+#include "app/commands.h"
+#include "app/object_store.h"
+#include "app/process.h"
+#include "app/queue_watch.h"
+#include "app/shared_state.h"
+#include "app/wiring.h"
+#include "app/worker_routes.h"
+#include "app/worker_service.h"
+
+namespace codeapi {
+namespace {
+
+Result<Settings> EffectiveSettings(const WorkerOptions& options) {
+  auto settings = LoadSettings();
+  if (!settings) return settings;
+  if (options.health_host) settings->worker_health_host = *options.health_host;
+  if (options.health_port) settings->worker_health_port = static_cast<std::uint16_t>(*options.health_port);
+  auto checked = CheckHardened(*settings);
+  if (checked) checked = SettleShared(*settings);
+  if (!checked) return std::unexpected(checked.error());
+  return settings;
+}
+
+// Everything that `codeapi worker` is, in the order it is built; destroyed the other way round.
+class WorkerRole {
+ public:
+  WorkerRole(Settings settings, std::string jailer, const RootChoice& root)
+      : host_(std::move(settings)), worker_(host_, std::move(jailer), root) {}
+
+  /// What needs no connection to anything.
+  Result<void> Open() {
+    auto queue = OpenJobQueue(host_.executor(), host_.settings);
+    if (!queue) return std::unexpected(queue.error());
+    queue_ = std::move(*queue);
+    return {};
+  }
+
+  int Run() { return host_.Run(Main()); }
+
+ private:
+  asio::awaitable<int> Main() {
+    const Settings& settings = host_.settings;
+    auto objects = co_await OpenObjectStoreOrFileServer(host_.executor(), settings);
+    if (!objects) co_return Say(objects.error().message), 1;
+    objects_ = std::move(*objects);
+    // Not before: a bucket is waited for with patience, and until then a signal may simply end the process.
+    host_.WatchSignals();
+    QueueWatch watch(host_.executor(), *queue_, [this](bool answers) {
+      queue_answers_ = answers;
+      Tell();
+    });
+    const WorkerState state{[this] { return worker_.programs_run(); }, [&watch] { return watch.Answers(); },
+                            settings.max_concurrent_jobs};
+    auto server = host_.Listen(settings.worker_health_host, settings.worker_health_port,
+                               MakeWorkerRouter(state, host_.metrics));
+    if (!server) co_return Say(server.error().message), 1;
+    if (!co_await worker_.Start()) co_return 1;
+    worker_.TakeWhileHealthy(*queue_, *objects_, [this] { Tell(); });
+    watch.Start();
+    Say(co_await host_.Signal() + ": finishing what runs");
+    queue_->stop();
+    co_await worker_.Stop(settings.shutdown_grace);
+    co_await watch.Stop();
+    co_await (*server)->stop(std::chrono::milliseconds(0));
+    Say("stopped");
+    co_return 0;
+  }
+
+  // On stderr, for whoever started it, whenever it changes.
+  void Tell() {
+    const bool ready = queue_answers_ && worker_.programs_run();
+    if (ready != told_.exchange(ready)) Say(ready ? "ready" : "not ready");
+  }
+
+  ServiceHost host_;
+  std::unique_ptr<JobQueue> queue_;
+  std::unique_ptr<ObjectStore> objects_;
+  WorkerService worker_;
+  std::atomic<bool> queue_answers_ = false, told_ = false;
+};
+
+}  // namespace
+
+int WorkerCommand(const WorkerOptions& options) {
+  PrepareService();
+  auto settings = EffectiveSettings(options);
+  if (!settings) return Say(settings.error().message), 1;
+  auto jailer = FindJailer(*settings);
+  if (!jailer) return Say(jailer.error().message), 1;
+  const RootChoice root = ChooseRoot(*settings);
+  Say(DescribeRoot(root));
+  WorkerRole role(std::move(*settings), std::move(*jailer), root);
+  if (auto opened = role.Open(); !opened) return Say(opened.error().message), 1;
+  return role.Run();
+}
+
+}  // namespace codeapi
