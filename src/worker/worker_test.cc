@@ -64,7 +64,7 @@ class WorkerTest : public ::testing::Test {
 };
 
 TEST_F(WorkerTest, AnswersJobs) {
-  Worker worker(io.get_executor(), queue, executor, log, 1);
+  Worker worker(io.get_executor(), queue, executor, tools, log, 1);
   worker.Start();
   gate->Set();
   RunTest(io, [&]() -> awaitable<void> {
@@ -82,7 +82,7 @@ TEST_F(WorkerTest, AnswersJobs) {
 }
 
 TEST_F(WorkerTest, RunsAsManyAtOnceAsItWasTold) {
-  Worker worker(io.get_executor(), queue, executor, log, 2);
+  Worker worker(io.get_executor(), queue, executor, tools, log, 2);
   worker.Start();
   RunTest(io, [&]() -> awaitable<void> {
     std::vector<Submission> jobs;
@@ -100,7 +100,7 @@ TEST_F(WorkerTest, RunsAsManyAtOnceAsItWasTold) {
 }
 
 TEST_F(WorkerTest, UnreadableJobFailsAlone) {
-  Worker worker(io.get_executor(), queue, executor, log, 1);
+  Worker worker(io.get_executor(), queue, executor, tools, log, 1);
   worker.Start();
   gate->Set();
   RunTest(io, [&]() -> awaitable<void> {
@@ -115,7 +115,7 @@ TEST_F(WorkerTest, UnreadableJobFailsAlone) {
 }
 
 TEST_F(WorkerTest, CancelledJobEndsItsProgramAndFreesItsPlace) {
-  Worker worker(io.get_executor(), queue, executor, log, 1);
+  Worker worker(io.get_executor(), queue, executor, tools, log, 1);
   worker.Start();
   RunTest(io, [&]() -> awaitable<void> {
     const Submission given_up = Submit("a");
@@ -134,7 +134,7 @@ TEST_F(WorkerTest, CancelledJobEndsItsProgramAndFreesItsPlace) {
 }
 
 TEST_F(WorkerTest, StopFinishesWhatRunsAndStartsNothingMore) {
-  Worker worker(io.get_executor(), queue, executor, log, 1);
+  Worker worker(io.get_executor(), queue, executor, tools, log, 1);
   worker.Start();
   RunTest(io, [&]() -> awaitable<void> {
     const Submission first = Submit("a"), second = Submit("b");
@@ -160,7 +160,7 @@ TEST_F(WorkerTest, StopFinishesWhatRunsAndStartsNothingMore) {
 }
 
 TEST_F(WorkerTest, TakesNothingWhilePaused) {
-  Worker worker(io.get_executor(), queue, executor, log, 2);
+  Worker worker(io.get_executor(), queue, executor, tools, log, 2);
   worker.Start();
   gate->Set();
   RunTest(io, [&]() -> awaitable<void> {
@@ -187,7 +187,7 @@ TEST_F(WorkerTest, TakesNothingWhilePaused) {
 }
 
 TEST_F(WorkerTest, PausedLetsWhatRunsEndAndCanBeStopped) {
-  Worker worker(io.get_executor(), queue, executor, log, 2);
+  Worker worker(io.get_executor(), queue, executor, tools, log, 2);
   worker.Start();
   RunTest(io, [&]() -> awaitable<void> {
     const Submission running_one = Submit("a");
@@ -202,7 +202,7 @@ TEST_F(WorkerTest, PausedLetsWhatRunsEndAndCanBeStopped) {
 }
 
 TEST_F(WorkerTest, WhatOutlastsTheGraceIsGivenUp) {
-  Worker worker(io.get_executor(), queue, executor, log, 1);
+  Worker worker(io.get_executor(), queue, executor, tools, log, 1);
   worker.Start();
   RunTest(io, [&]() -> awaitable<void> {
     const Submission endless = Submit("a");
