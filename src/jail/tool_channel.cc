@@ -80,12 +80,20 @@ bool ToolChannel::OnEvents(std::span<const pollfd> fds) {
       ++it;
       continue;
     }
-    waited_for_ -= it->second.unanswered;
-    cannot_accept_ = false;
-    it = callers_.erase(it);
+    it = Drop(it);
   }
   if (!fds.empty() && fds[0].revents != 0) Accept();
   return jailer_.Flush();
+}
+
+ToolChannel::Callers::iterator ToolChannel::Drop(Callers::iterator caller) {
+  waited_for_ -= caller->second.unanswered;
+  cannot_accept_ = false;
+  return callers_.erase(caller);
+}
+
+bool ToolChannel::IsDone(const Caller& caller) {
+  return caller.ended && caller.unanswered == 0 && caller.out.empty();
 }
 
 void ToolChannel::Accept() {
@@ -105,7 +113,7 @@ bool ToolChannel::Serve(std::uint64_t serial, Caller& caller, short events) {
   if ((events & POLLIN) != 0 && Listens(caller) && !Read(serial, caller)) return false;
   // Nobody is there to take an answer. What it still sent before has been asked for above, or never will be.
   if ((events & (POLLHUP | POLLERR)) != 0 && ((events & POLLIN) == 0 || caller.ended)) return false;
-  return !caller.ended || caller.unanswered > 0 || !caller.out.empty();
+  return !IsDone(caller);
 }
 
 bool ToolChannel::Read(std::uint64_t serial, Caller& caller) {
@@ -206,8 +214,7 @@ bool ToolChannel::OnResult(std::string_view payload) {
     --caller->second.unanswered;
     --waited_for_;
     Answer(caller->second, call.id, part->kind, call.answer);
-    // One that cannot be written to says so in the next poll.
-    static_cast<void>(Write(caller->second));
+    if (!Write(caller->second) || IsDone(caller->second)) Drop(caller);
   }
   calls_.erase(found);
   News();

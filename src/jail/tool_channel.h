@@ -72,7 +72,11 @@ class ToolChannel {
     std::string answer;
   };
 
+  using Callers = std::map<std::uint64_t, Caller>;  // by a number that is never used again
+
   void Accept();
+  Callers::iterator Drop(Callers::iterator caller);
+  static bool IsDone(const Caller& caller);
   bool Listens(const Caller& caller) const;
   short Wanted(const Caller& caller) const;
   bool Serve(std::uint64_t serial, Caller& caller, short events);  // false: it goes
@@ -88,8 +92,8 @@ class ToolChannel {
   const std::uint32_t most_calls_;
   const Sleeps sleeps_;
   UniqueFd listener_;
-  bool cannot_accept_ = false;               // until a caller goes
-  std::map<std::uint64_t, Caller> callers_;  // by a number that is never used again
+  bool cannot_accept_ = false;  // until a caller goes
+  Callers callers_;
   std::uint64_t next_caller_ = 1;
   std::map<std::uint32_t, Call> calls_;  // unanswered
   std::uint32_t made_ = 0, answers_ = 0;
