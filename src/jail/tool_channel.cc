@@ -28,7 +28,8 @@ constexpr std::size_t kMostUnread = 64;
 // Bytes of calls that may wait for the jailer.
 constexpr std::size_t kMostQueued = 1u << 20;
 // How long after a call or an answer the program may go on computing before the round is called complete
-// all the same, and how long in all when there is always one more. Looks are apart by pauses that double.
+// all the same; and how long in all, when there is always one more, or something more starts. Looks are apart
+// by pauses that double.
 constexpr std::uint64_t kPatienceUs = 40'000, kAllPatienceUs = 400'000;
 constexpr std::uint64_t kFirstPauseUs = 50, kLongestPauseUs = 5'000;
 
@@ -40,8 +41,8 @@ std::uint32_t U32At(std::string_view bytes, std::size_t at) {
 
 }  // namespace
 
-ToolChannel::ToolChannel(InitChannel& jailer, std::uint32_t most_calls, Sleeps sleeps)
-    : jailer_(jailer), most_calls_(most_calls), sleeps_(sleeps) {}
+ToolChannel::ToolChannel(InitChannel& jailer, std::uint32_t most_calls, Sight program)
+    : jailer_(jailer), most_calls_(most_calls), program_(program) {}
 
 int ToolChannel::Open() {
   listener_.reset(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
@@ -244,9 +245,12 @@ bool ToolChannel::Look(std::uint64_t now_us) {
     due_us_ = kNever;
     return true;
   }
-  const bool patient = now_us - last_news_us_ < kPatienceUs && now_us - first_news_us_ < kAllPatienceUs;
+  const auto patient = [&] {
+    return now_us - first_news_us_ < kAllPatienceUs &&
+           (now_us - last_news_us_ < kPatienceUs || program_.starts());
+  };
   // Behind calls that have not gone a wait would be late; and peers are not read meanwhile.
-  const bool complete = jailer_.queued() == 0 && ((sleeps_() && !HasUnread()) || !patient);
+  const bool complete = jailer_.queued() == 0 && ((program_.sleeps() && !HasUnread()) || !patient());
   if (!complete) {
     due_us_ = NowMicros() + pause_us_;
     pause_us_ = std::min(pause_us_ * 2, kLongestPauseUs);
