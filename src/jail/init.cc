@@ -227,7 +227,8 @@ bool CellInit::Execute() {
 
 // Where the program will call. It needs a ruleset that lets it.
 bool CellInit::OfferTools() {
-  tools_ = std::make_unique<ToolChannel>(channel_, begin_.tool_calls, ProgramSleeps);
+  tools_ = std::make_unique<ToolChannel>(channel_, begin_.tool_calls,
+                                         ToolChannel::Sight{ProgramSleeps, ProgramStarts});
   if (const int error = tools_->Open(); error != 0) {
     channel_.SendFailure("make the tools' socket", error);
     return false;

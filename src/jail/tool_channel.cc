@@ -28,7 +28,8 @@ constexpr std::size_t kMostUnread = 64;
 // Bytes of calls that may wait for the jailer.
 constexpr std::size_t kMostQueued = 1u << 20;
 // How long after a call or an answer the program may go on computing before the round is called complete
-// all the same, and how long in all when there is always one more. Looks are apart by pauses that double.
+// all the same; and how long in all, when there is always one more, or something more starts. Looks are apart
+// by pauses that double.
 constexpr std::uint64_t kPatienceUs = 40'000, kAllPatienceUs = 400'000;
 constexpr std::uint64_t kFirstPauseUs = 50, kLongestPauseUs = 5'000;
 
@@ -40,8 +41,8 @@ std::uint32_t U32At(std::string_view bytes, std::size_t at) {
 
 }  // namespace
 
-ToolChannel::ToolChannel(InitChannel& jailer, std::uint32_t most_calls, Sleeps sleeps)
-    : jailer_(jailer), most_calls_(most_calls), sleeps_(sleeps) {}
+ToolChannel::ToolChannel(InitChannel& jailer, std::uint32_t most_calls, Sight program)
+    : jailer_(jailer), most_calls_(most_calls), program_(program) {}
 
 int ToolChannel::Open() {
   listener_.reset(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
@@ -80,12 +81,20 @@ bool ToolChannel::OnEvents(std::span<const pollfd> fds) {
       ++it;
       continue;
     }
-    waited_for_ -= it->second.unanswered;
-    cannot_accept_ = false;
-    it = callers_.erase(it);
+    it = Drop(it);
   }
   if (!fds.empty() && fds[0].revents != 0) Accept();
   return jailer_.Flush();
+}
+
+ToolChannel::Callers::iterator ToolChannel::Drop(Callers::iterator caller) {
+  waited_for_ -= caller->second.unanswered;
+  cannot_accept_ = false;
+  return callers_.erase(caller);
+}
+
+bool ToolChannel::IsDone(const Caller& caller) {
+  return caller.ended && caller.unanswered == 0 && caller.out.empty();
 }
 
 void ToolChannel::Accept() {
@@ -105,7 +114,7 @@ bool ToolChannel::Serve(std::uint64_t serial, Caller& caller, short events) {
   if ((events & POLLIN) != 0 && Listens(caller) && !Read(serial, caller)) return false;
   // Nobody is there to take an answer. What it still sent before has been asked for above, or never will be.
   if ((events & (POLLHUP | POLLERR)) != 0 && ((events & POLLIN) == 0 || caller.ended)) return false;
-  return !caller.ended || caller.unanswered > 0 || !caller.out.empty();
+  return !IsDone(caller);
 }
 
 bool ToolChannel::Read(std::uint64_t serial, Caller& caller) {
@@ -206,8 +215,7 @@ bool ToolChannel::OnResult(std::string_view payload) {
     --caller->second.unanswered;
     --waited_for_;
     Answer(caller->second, call.id, part->kind, call.answer);
-    // One that cannot be written to says so in the next poll.
-    static_cast<void>(Write(caller->second));
+    if (!Write(caller->second) || IsDone(caller->second)) Drop(caller);
   }
   calls_.erase(found);
   News();
@@ -237,9 +245,12 @@ bool ToolChannel::Look(std::uint64_t now_us) {
     due_us_ = kNever;
     return true;
   }
-  const bool patient = now_us - last_news_us_ < kPatienceUs && now_us - first_news_us_ < kAllPatienceUs;
+  const auto patient = [&] {
+    return now_us - first_news_us_ < kAllPatienceUs &&
+           (now_us - last_news_us_ < kPatienceUs || program_.starts());
+  };
   // Behind calls that have not gone a wait would be late; and peers are not read meanwhile.
-  const bool complete = jailer_.queued() == 0 && ((sleeps_() && !HasUnread()) || !patient);
+  const bool complete = jailer_.queued() == 0 && ((program_.sleeps() && !HasUnread()) || !patient());
   if (!complete) {
     due_us_ = NowMicros() + pause_us_;
     pause_us_ = std::min(pause_us_ * 2, kLongestPauseUs);

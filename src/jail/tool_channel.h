@@ -10,7 +10,8 @@
 //
 // A round of calls is complete when the program sleeps (program_activity.h), every frame that it sent before
 // has been read, and some call is unanswered. That is looked at right after each call and each answer, and
-// while the program is still busy again and again, less and less often, for a moment.
+// while the program is still busy again and again, less and less often, for a moment, or a longer one when
+// what is busy has only just been started.
 #pragma once
 
 #include <poll.h>
@@ -35,10 +36,14 @@ inline constexpr std::string_view kToolSocketName = "codeapi-tools";
 /// Not thread-safe. Driven by a poll loop: Watch(), poll, OnEvents(), and Look() when it is due.
 class ToolChannel {
  public:
-  using Sleeps = bool (*)();
+  /// How the program is seen (program_activity.h).
+  struct Sight {
+    bool (*sleeps)();
+    bool (*starts)();
+  };
 
-  /// Calls go to `jailer`, at most `most_calls` of them. `sleeps` tells whether the program does.
-  ToolChannel(InitChannel& jailer, std::uint32_t most_calls, Sleeps sleeps);
+  /// Calls go to `jailer`, at most `most_calls` of them.
+  ToolChannel(InitChannel& jailer, std::uint32_t most_calls, Sight program);
 
   /// Makes the socket. Before anything of the program runs. An errno, or 0.
   int Open();
@@ -72,7 +77,11 @@ class ToolChannel {
     std::string answer;
   };
 
+  using Callers = std::map<std::uint64_t, Caller>;  // by a number that is never used again
+
   void Accept();
+  Callers::iterator Drop(Callers::iterator caller);
+  static bool IsDone(const Caller& caller);
   bool Listens(const Caller& caller) const;
   short Wanted(const Caller& caller) const;
   bool Serve(std::uint64_t serial, Caller& caller, short events);  // false: it goes
@@ -86,10 +95,10 @@ class ToolChannel {
 
   InitChannel& jailer_;
   const std::uint32_t most_calls_;
-  const Sleeps sleeps_;
+  const Sight program_;
   UniqueFd listener_;
-  bool cannot_accept_ = false;               // until a caller goes
-  std::map<std::uint64_t, Caller> callers_;  // by a number that is never used again
+  bool cannot_accept_ = false;  // until a caller goes
+  Callers callers_;
   std::uint64_t next_caller_ = 1;
   std::map<std::uint32_t, Call> calls_;  // unanswered
   std::uint32_t made_ = 0, answers_ = 0;
