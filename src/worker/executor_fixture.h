@@ -8,8 +8,6 @@
 
 #include "worker/executor.h"
 #include "worker/testing.h"
-#include "worker/tool_programs.h"
-#include "worker/tool_support.h"
 
 namespace codeapi::testing {
 
@@ -66,7 +64,6 @@ class ExecutorTest : public ::testing::Test {
   ScriptedSandbox sandbox;
   ExecutionRequest request;
   Executor executor{sandbox, store, log, Limits()};
-  ToolPrograms tools{io.get_executor(), executor, log, ToolSupport};
 };
 
 }  // namespace codeapi::testing

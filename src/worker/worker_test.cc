@@ -2,6 +2,7 @@
 
 #include "store/in_process_job_queue.h"
 #include "worker/testing.h"
+#include "worker/tool_support.h"
 
 namespace codeapi {
 namespace {
@@ -61,6 +62,7 @@ class WorkerTest : public ::testing::Test {
   std::unique_ptr<Event> gate, called;
   ScriptedSandbox sandbox;
   Executor executor;
+  ToolPrograms tools{io.get_executor(), executor, log, ToolSupport};
 };
 
 TEST_F(WorkerTest, AnswersJobs) {
