@@ -18,6 +18,9 @@ enum class LogLevel { kTrace, kDebug, kInfo, kWarn, kError, kOff };
 /// How resources of a cell are limited. `kAuto` takes what the host has mounted.
 enum class CgroupMode { kAuto, kV1, kV2, kNone };
 
+/// Whether the files of the root are the same ones in all cells, or each cell's own.
+enum class RootSharing { kShared, kPrivate };
+
 /// What becomes of refused system calls: nothing, or a line in the log as well.
 enum class SeccompMode { kEnforce, kLog };
 
@@ -134,6 +137,7 @@ struct Settings {
   int max_concurrent_jobs = 8;
   int pool_size = 4;  ///< cells kept ready; 0: none
   CgroupMode cgroup = CgroupMode::kAuto;
+  RootSharing root_sharing = RootSharing::kShared;
   SeccompMode seccomp = SeccompMode::kEnforce;
   std::uint32_t sandbox_uid_base = 200'000;
   int sandbox_cpu_weight = 100;    ///< of each execution, as in cgroup v2

@@ -26,6 +26,7 @@
 #include "jail/init_privileges.h"
 #include "jail/landlock.h"
 #include "jail/lockdown.h"
+#include "jail/private_root.h"
 #include "jail/program_start.h"
 #include "jail/refused_calls.h"
 #include "jail/workspace.h"
@@ -95,6 +96,7 @@ bool CellInit::SetUp(const CellSetup& setup) {
     return static_cast<bool>(status);
   };
   if (!step(SetupStep::kCgroupNamespace, EnterNamespaces(setup)) ||
+      (!setup.private_mounts.empty() && !step(SetupStep::kRoot, EnterPrivateRoot(setup.private_mounts))) ||
       !step(SetupStep::kWorkspace, MountWorkspace(setup, files_)) || !step(SetupStep::kProc, MountProc())) {
     return false;
   }
