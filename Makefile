@@ -42,7 +42,7 @@ test-sanitizers: root-for-test setup ## run unit and API tests under ASan and UB
 test-cgroup2: ## prove cgroup v2 on Debian's cloud kernel in an emulated guest (about a minute)
 	@scripts/test-cgroup2.sh
 
-test-runtimes: root-for-test-runtimes build ## the runtimes' own test suites inside cells and beside them (about an hour)
+test-runtimes: root-for-test-runtimes build ## the runtimes' own test suites inside cells and beside them (about ten minutes)
 	@$(PYTHON) tests/runtimes/run.py $(ARGS)
 
 soak: root-for-soak build ## 10,000 executions of every kind, then look for leaks; ARGS='--executions 1500'

@@ -20,6 +20,9 @@ if(CODEAPI_SANITIZE)
   target_compile_options(codeapi_sanitize INTERFACE -fsanitize=${CODEAPI_SANITIZE} -fno-sanitize-recover=all)
   target_link_options(codeapi_sanitize INTERFACE -fsanitize=${CODEAPI_SANITIZE})
   target_compile_definitions(codeapi_sanitize INTERFACE CODEAPI_SANITIZED=1)
+  # Of libraries the linker would take it only where something asks for it.
+  target_sources(codeapi_sanitize INTERFACE
+    $<$<STREQUAL:$<TARGET_PROPERTY:TYPE>,EXECUTABLE>:${CMAKE_SOURCE_DIR}/cmake/sanitizer_defaults.cc>)
 endif()
 
 add_library(codeapi_asio INTERFACE)

@@ -15,6 +15,7 @@
 #include <cstdio>
 #include <cstring>
 #include <fstream>
+#include <iterator>
 #include <string>
 #include <vector>
 
@@ -126,6 +127,21 @@ Finding Landlock() {
           "optional, one layer more: boot with landlock in lsm=, where the kernel has it"};
 }
 
+Finding Overlays(const Settings& settings) {
+  const bool wanted = settings.root_sharing == RootSharing::kPrivate;
+  const auto privilege = FindCellPrivilege();
+  std::string why;
+  if (std::ifstream in("/proc/filesystems");
+      std::string(std::istreambuf_iterator<char>(in), {}).find("\toverlay\n") == std::string::npos)
+    why = "not in this kernel, or not loaded (modprobe overlay)";
+  if (privilege && *privilege == CellPrivilege::kRootless) why = "not in rootless cells";
+  if (why.empty())
+    return {"overlays", State::kOk, wanted ? "each cell has its own root" : "all cells share one root", ""};
+  return {"overlays", wanted ? State::kBroken : State::kMissing, why,
+          wanted ? "CODEAPI_ROOT_SHARING=private needs them; unset it to have cells share the root's files"
+                 : "optional: only CODEAPI_ROOT_SHARING=private would use them"};
+}
+
 Finding Kvm() {
   UniqueFd fd(::open("/dev/kvm", O_RDWR | O_CLOEXEC));
   if (fd) return {"kvm", State::kOk, "/dev/kvm opens", ""};
@@ -222,8 +238,9 @@ int DoctorCommand() {
     return 1;
   }
   const RootChoice root = ChooseRoot(*settings);
-  std::vector<Finding> findings = {Kernel(),  Privileges(), Namespaces(), UserNamespaces(),       Cgroups(),
-                                   Seccomp(), Landlock(),   Kvm(),        Executables(*settings), Root(root)};
+  std::vector<Finding> findings = {
+      Kernel(),   Privileges(),        Namespaces(), UserNamespaces(),       Cgroups(), Seccomp(),
+      Landlock(), Overlays(*settings), Kvm(),        Executables(*settings), Root(root)};
   for (Finding& language : Languages(root)) findings.push_back(std::move(language));
   findings.push_back(Cell(*settings, root));
   for (const Finding& finding : findings) {

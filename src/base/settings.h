@@ -18,6 +18,9 @@ enum class LogLevel { kTrace, kDebug, kInfo, kWarn, kError, kOff };
 /// How resources of a cell are limited. `kAuto` takes what the host has mounted.
 enum class CgroupMode { kAuto, kV1, kV2, kNone };
 
+/// Whether the files of the root are the same ones in all cells, or each cell's own.
+enum class RootSharing { kShared, kPrivate };
+
 /// What becomes of refused system calls: nothing, or a line in the log as well.
 enum class SeccompMode { kEnforce, kLog };
 
@@ -141,6 +144,7 @@ struct Settings {
   std::int64_t max_waiting_memory = 8ll << 30;
   std::chrono::milliseconds tool_call_session_expiry{600'000};
   CgroupMode cgroup = CgroupMode::kAuto;
+  RootSharing root_sharing = RootSharing::kShared;
   SeccompMode seccomp = SeccompMode::kEnforce;
   std::uint32_t sandbox_uid_base = 200'000;
   int sandbox_cpu_weight = 100;    ///< of each execution, as in cgroup v2

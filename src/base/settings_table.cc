@@ -51,6 +51,11 @@ constexpr Choice kCgroupModes[] = {
     {"none", static_cast<int>(CgroupMode::kNone)},
 };
 
+constexpr Choice kRootSharings[] = {
+    {"shared", static_cast<int>(RootSharing::kShared)},
+    {"private", static_cast<int>(RootSharing::kPrivate)},
+};
+
 constexpr Choice kSeccompModes[] = {
     {"enforce", static_cast<int>(SeccompMode::kEnforce)},
     {"log", static_cast<int>(SeccompMode::kLog)},
@@ -213,6 +218,10 @@ constexpr SettingInfo kTable[] = {
     {"CODEAPI_ROOT", "", kPath, &S::root, kCells,
      "file tree that programs see as /; host: this machine's /usr; unset: what package-init built, else host",
      .choices = kRootWords},
+    {"CODEAPI_ROOT_SHARING", "", kEnum, &S::root_sharing, kCells,
+     "the root's files: shared by all cells, or private to each, which no lock and no watch on them leaves; "
+     "private is slower",
+     .choices = kRootSharings},
     {"CODEAPI_PACKAGES_DIR", "SANDBOX_PACKAGES_DIRECTORY", kPath, &S::packages_dir, kCells | kPackageInit,
      "where package-init keeps what it builds; unset: packages in the data directory"},
     {"CODEAPI_PACKAGE_LISTS", "", kPath, &S::package_lists, kPackageInit,

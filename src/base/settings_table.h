@@ -48,8 +48,8 @@ using SettingMember =
     std::variant<bool Settings::*, int Settings::*, std::uint16_t Settings::*, std::uint32_t Settings::*,
                  std::int64_t Settings::*, std::chrono::milliseconds Settings::*, std::string Settings::*,
                  std::vector<std::string> Settings::*, LogLevel Settings::*, CgroupMode Settings::*,
-                 SeccompMode Settings::*, LocalMode Settings::*, AuthProvider Settings::*,
-                 ObjectStoreKind Settings::*, S3Addressing Settings::*>;
+                 RootSharing Settings::*, SeccompMode Settings::*, LocalMode Settings::*,
+                 AuthProvider Settings::*, ObjectStoreKind Settings::*, S3Addressing Settings::*>;
 
 /// One row. `minimum` and `maximum` are in the member's own unit (bytes, milliseconds, hundredths) and
 /// inclusive.

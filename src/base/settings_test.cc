@@ -82,6 +82,7 @@ TEST(Settings, AnEmptyEnvironmentGivesTheDefaults) {
   EXPECT_EQ(s.sandbox_cpu_hundredths, 0);
   EXPECT_EQ(s.sandbox_cpu_weight, 100);
   EXPECT_EQ(s.cgroup, CgroupMode::kAuto);
+  EXPECT_EQ(s.root_sharing, RootSharing::kShared);
   EXPECT_EQ(s.log_level, LogLevel::kInfo);
   EXPECT_EQ(s.file_ttl, milliseconds(86'400'000));
   EXPECT_EQ(s.shutdown_grace, milliseconds(10'000));
@@ -104,6 +105,7 @@ TEST(Settings, EveryKindIsRead) {
                            {"LOCAL_MODE", "off"},
                            {"LOG_LEVEL", "DEBUG"},
                            {"CODEAPI_CGROUP", "v1"},
+                           {"CODEAPI_ROOT_SHARING", "private"},
                            {"CODEAPI_SANDBOX_CPUS", "1.5"},
                            {"CODEAPI_DATA_DIR", "/srv/my data"},
                            {"CODEAPI_ROOT", "/srv/root"},
@@ -119,6 +121,7 @@ TEST(Settings, EveryKindIsRead) {
   EXPECT_EQ(s.local_mode, LocalMode::kOff);
   EXPECT_EQ(s.log_level, LogLevel::kDebug);
   EXPECT_EQ(s.cgroup, CgroupMode::kV1);
+  EXPECT_EQ(s.root_sharing, RootSharing::kPrivate);
   EXPECT_EQ(s.sandbox_cpu_hundredths, 150);
   EXPECT_EQ(s.data_dir, "/srv/my data");
   EXPECT_EQ(s.root, "/srv/root");

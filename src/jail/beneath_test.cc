@@ -135,7 +135,7 @@ TEST_F(BeneathTest, ARaceAgainstASwapNeverLeadsOut) {
   WriteFile(root_ / "in/swap/secret", "inside");
   fs::create_symlink(root_ / "out", root_ / "in/link");
   const std::string one = root_ / "in/swap", other = root_ / "in/link";
-  const pid_t swapper = ::fork();
+  const pid_t swapper = testing::Fork();
   ASSERT_GE(swapper, 0);
   if (swapper == 0) {
     while (::getppid() != 1) {

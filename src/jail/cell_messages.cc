@@ -12,6 +12,8 @@ const char* SetupStepName(SetupStep step) {
       return "cgroup";
     case SetupStep::kCgroupNamespace:
       return "cgroup_namespace";
+    case SetupStep::kRoot:
+      return "root";
     case SetupStep::kWorkspace:
       return "workspace";
     case SetupStep::kProc:
@@ -56,6 +58,7 @@ std::string CellSetup::Encode() const {
       .U8(cgroup_namespace)
       .U8(rootless)
       .U8(log_refusals)
+      .Strs(private_mounts)
       .Str(filter_allow)
       .Str(filter_deny)
       .payload();
@@ -71,6 +74,7 @@ std::optional<CellSetup> CellSetup::Decode(std::string_view payload) {
   out.cgroup_namespace = in.U8() != 0;
   out.rootless = in.U8() != 0;
   out.log_refusals = in.U8() != 0;
+  out.private_mounts = in.Strs();
   out.filter_allow = in.Str();
   out.filter_deny = in.Str();
   return in.done() ? std::optional(std::move(out)) : std::nullopt;

@@ -15,6 +15,7 @@ enum class SetupStep : std::uint8_t {
   kClone,            ///< clone3 with all namespaces
   kCgroup,           ///< making the cell's cgroup
   kCgroupNamespace,  ///< unshare(CLONE_NEWCGROUP), host name
+  kRoot,             ///< overlays of the cell's own, where they are asked for
   kWorkspace,        ///< the tmpfs and its directories
   kProc,             ///< procfs and its masks
   kPrivileges,       ///< dropping what init does not need
@@ -50,9 +51,10 @@ struct CellSetup {
   std::uint64_t workspace_inodes = 0;
   bool cgroup_namespace = true;  ///< false where the kernel has none
   bool rootless = false;  ///< uid and gid are the only ones of the cell's user namespace (user_namespace.h)
-  bool log_refusals = false;  ///< tell in CellExit which system calls were refused
-  std::string filter_allow;   ///< compiled BPF of the allow-list filter
-  std::string filter_deny;    ///< compiled BPF of the masked denials
+  bool log_refusals = false;                ///< tell in CellExit which system calls were refused
+  std::vector<std::string> private_mounts;  ///< for EnterPrivateRoot(); empty: the root is shared
+  std::string filter_allow;                 ///< compiled BPF of the allow-list filter
+  std::string filter_deny;                  ///< compiled BPF of the masked denials
 
   std::string Encode() const;
   static std::optional<CellSetup> Decode(std::string_view payload);

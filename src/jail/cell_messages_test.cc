@@ -55,6 +55,7 @@ TEST(CellMessages, CellSetup) {
   setup.cgroup_namespace = false;
   setup.rootless = true;
   setup.log_refusals = true;
+  setup.private_mounts = {"/", "/usr"};
   setup.filter_allow = "\0\1\2"s;
   setup.filter_deny = "\3\0"s;
   ExpectExactLength(setup);
@@ -66,6 +67,7 @@ TEST(CellMessages, CellSetup) {
   EXPECT_FALSE(out->cgroup_namespace);
   EXPECT_TRUE(out->rootless);
   EXPECT_TRUE(out->log_refusals);
+  EXPECT_EQ(out->private_mounts, (std::vector<std::string>{"/", "/usr"}));
   EXPECT_EQ(out->filter_allow, "\0\1\2"s);
   EXPECT_EQ(out->filter_deny, "\3\0"s);
 }

@@ -43,7 +43,7 @@ std::string InCell(const std::function<void(int, CellFilesystem&)>& look) {
     if (const auto entered = EnterTemplateRoot({"", 200'000, 8, 2}); !entered) {
       return Report(out, entered.error().message);
     }
-    const pid_t init = ::fork();
+    const pid_t init = testing::Fork();
     if (init != 0) ::_exit(WEXITSTATUS(testing::WaitFor(init)));
     CellFilesystem files;
     if (const MountStatus status = MountWorkspace(SomeSetup(), files); !status) {
@@ -209,7 +209,7 @@ TEST(CellMounts, WhatIsShownCannotBeWritten) {
 
 TEST(CellMounts, OtherUsersProcessesAreInvisible) {
   EXPECT_EQ(InCell([](int out, CellFilesystem&) {
-              const pid_t program = ::fork();
+              const pid_t program = testing::Fork();
               if (program != 0) {
                 testing::WaitFor(program);
                 return;

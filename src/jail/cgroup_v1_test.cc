@@ -64,7 +64,7 @@ class HeldChild {
     go_.reset(go[1]);
     done_.reset(done[0]);
     UniqueFd wait(go[0]), tell(done[1]);
-    pid_ = ::fork();
+    pid_ = testing::Fork();
     if (pid_ != 0) return;
     go_.reset();
     char byte;
@@ -146,7 +146,7 @@ TEST_F(CgroupV1Test, SaysWhatItIs) {
 TEST_F(CgroupV1Test, AProcessJoinsInEveryHierarchyAndItsChildrenFollow) {
   HeldChild child(*cell_, [] {
     const pid_t parent = ::getpid();
-    if (::fork() != 0) return;
+    if (testing::Fork() != 0) return;
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     while (::getppid() == parent) ::pause();
     ::_exit(0);
@@ -238,7 +238,7 @@ TEST_F(CgroupV1Test, TheProcessLimitHolds) {
     std::vector<pid_t> made;
     int error = 0;
     while (made.size() < 50 && error == 0) {
-      const pid_t pid = ::fork();
+      const pid_t pid = testing::Fork();
       if (pid == 0) {
         while (true) ::pause();
       }
@@ -329,7 +329,7 @@ TEST(CgroupV1Sweep, GroupsOfDeadJailersAreRemovedAndOthersStay) {
   int fds[2];
   ASSERT_EQ(::pipe2(fds, O_CLOEXEC), 0);
   UniqueFd read_end(fds[0]), write_end(fds[1]);
-  const pid_t jailer = ::fork();
+  const pid_t jailer = testing::Fork();
   if (jailer == 0) {
     auto tree = OpenCgroupV1();
     const bool made = tree && (*tree)->Create("cell-0") && (*tree)->Create("cell-1");

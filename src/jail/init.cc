@@ -23,6 +23,7 @@
 #include "jail/lockdown.h"
 #include "jail/monotonic.h"
 #include "jail/program_activity.h"
+#include "jail/private_root.h"
 #include "jail/program_start.h"
 #include "jail/program_watch.h"
 #include "jail/refused_calls.h"
@@ -82,6 +83,7 @@ bool CellInit::SetUp(const CellSetup& setup) {
     return static_cast<bool>(status);
   };
   if (!step(SetupStep::kCgroupNamespace, EnterNamespaces(setup)) ||
+      (!setup.private_mounts.empty() && !step(SetupStep::kRoot, EnterPrivateRoot(setup.private_mounts))) ||
       !step(SetupStep::kWorkspace, MountWorkspace(setup, files_)) || !step(SetupStep::kProc, MountProc())) {
     return false;
   }

@@ -51,7 +51,7 @@ class RefusedCallsTest : public ::testing::Test {
     report_.reset(report[0]);
     out_.reset(out[0]);
     UniqueFd theirs(report[1]), written(out[1]);
-    pid_ = ::fork();
+    pid_ = testing::Fork();
     ASSERT_GE(pid_, 0);
     if (pid_ != 0) return;
     LockdownSpec spec;

@@ -21,6 +21,7 @@
 #include "base/unique_fd.h"
 #include "jail/cell_mounts.h"
 #include "jail/plot_backend.h"
+#include "jail/root_mounts.h"
 
 namespace codeapi {
 namespace {
@@ -59,7 +60,7 @@ class Builder {
  public:
   explicit Builder(const TemplateOptions& options) : options_(options) {}
 
-  Result<void> Build() {
+  Result<std::vector<std::string>> Build() {
     if (::unshare(CLONE_NEWNS) != 0) return FailErrno("unshare mount namespace");
     if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
       return FailErrno("make mounts private");
@@ -77,7 +78,14 @@ class Builder {
     Devices();
     MountPoints();
     if (!error_.empty()) return Fail(ErrorCode::kSetupFailed, error_);
-    return Pivot();
+    std::vector<std::string> mounts;
+    if (options_.private_mounts) {
+      auto found = FindRootMounts(kBuildDir);
+      if (!found) return found;
+      mounts = std::move(*found);
+    }
+    if (auto pivoted = Pivot(); !pivoted) return std::unexpected(pivoted.error());
+    return mounts;
   }
 
  private:
@@ -144,8 +152,9 @@ class Builder {
   // An overlay's mount options name the directories it is made of, in a container those of the container
   // engine, and a bind mount of it shows them to every program (attack 54). An overlay of our own on top of
   // it shows only what it is given here: names relative to the root. False where there is no need or the
-  // kernel refuses.
+  // kernel refuses, and where each cell puts one of its own: there cannot be three, one over the other.
   bool Overlay(const std::string& path) {
+    if (options_.private_mounts) return false;
     struct statfs fs{};
     if (::statfs(Source(path).c_str(), &fs) != 0 || fs.f_type != OVERLAYFS_SUPER_MAGIC) return false;
     // Without a writable layer there must be two; the second is empty.
@@ -307,7 +316,7 @@ class Builder {
 
 }  // namespace
 
-Result<void> EnterTemplateRoot(const TemplateOptions& options) {
+Result<std::vector<std::string>> EnterTemplateRoot(const TemplateOptions& options) {
   return Builder(options).Build();
 }
 

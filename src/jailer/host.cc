@@ -64,6 +64,11 @@ JailerInfo LinuxHost::Prepare(const JailerSettings& settings) {
     return failed({ErrorCode::kSetupFailed, "CODEAPI_SANDBOX_CPUS needs cgroups, which cannot be used here"});
   }
   if (auto entered = EnterPrivileges(info); !entered) return failed(entered.error());
+  if (settings.private_root && info.rootless) {
+    return failed(
+        {ErrorCode::kSetupFailed,
+         "CODEAPI_ROOT_SHARING=private needs root: without it, cells are shown the host's own devices"});
+  }
 
   cpus_ = UsableCpus();
   cpus_per_program_ = static_cast<std::uint32_t>(cpus_.size());
@@ -75,9 +80,11 @@ JailerInfo LinuxHost::Prepare(const JailerSettings& settings) {
   filters_ = std::move(*filters);
   cgroup_namespaces_ = ::access("/proc/self/ns/cgroup", F_OK) == 0;
 
-  const TemplateOptions root{settings.root, settings.uid_base, settings.max_cells, cpus_per_program_,
-                             info.rootless};
-  if (auto entered = EnterTemplateRoot(root); !entered) return failed(entered.error());
+  const TemplateOptions root{settings.root,     settings.uid_base,     settings.max_cells,
+                             cpus_per_program_, settings.private_root, info.rootless};
+  auto mounts = EnterTemplateRoot(root);
+  if (!mounts) return failed(mounts.error());
+  private_mounts_ = std::move(*mounts);
   return info;
 }
 
@@ -97,6 +104,7 @@ CellSetup LinuxHost::Setup(std::uint32_t slot) const {
   setup.workspace_bytes = settings_.workspace_bytes;
   setup.workspace_inodes = settings_.workspace_inodes;
   setup.cgroup_namespace = cgroup_namespaces_;
+  setup.private_mounts = private_mounts_;
   setup.log_refusals = settings_.log_refusals;
   setup.filter_allow = filters_.allow;
   setup.filter_deny = filters_.deny;

@@ -69,6 +69,7 @@ class LinuxHost final : public JailerHost {
   JailerSettings settings_;
   SeccompFilters filters_;
   std::unique_ptr<CgroupTree> cgroups_;
+  std::vector<std::string> private_mounts_;   // of each cell; empty: they share the template's files
   std::optional<UserNamespaceMap> rootless_;  // of every cell; none when root
   std::vector<std::uint32_t> cpus_;
   std::uint32_t cpus_per_program_ = 1;

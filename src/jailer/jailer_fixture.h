@@ -76,7 +76,7 @@ class JailerTest : public ::testing::Test {
     ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
     worker_.reset(fds[0]);
     UniqueFd stream(fds[1]);
-    pid_ = ::fork();
+    pid_ = testing::Fork();
     ASSERT_GE(pid_, 0);
     if (pid_ != 0) return;
     worker_.reset();

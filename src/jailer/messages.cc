@@ -113,6 +113,7 @@ std::string JailerSettings::Encode() const {
                                       {"workspace_bytes", workspace_bytes},
                                       {"workspace_inodes", workspace_inodes},
                                       {"cgroup", cgroup},
+                                      {"private_root", private_root},
                                       {"log_refusals", log_refusals},
                                       {"max_files", rules.max_files},
                                       {"max_file_size", rules.max_file_size},
@@ -136,6 +137,7 @@ Result<JailerSettings> JailerSettings::Decode(std::string_view text) {
   out.workspace_bytes = in.AtMost<std::uint64_t>("workspace_bytes", kMostBytes);
   out.workspace_inodes = in.Number<std::uint64_t>("workspace_inodes");
   out.cgroup = in.String("cgroup");
+  out.private_root = in.Bool("private_root");
   out.log_refusals = in.Bool("log_refusals");
   out.rules.max_files = in.Number<std::uint32_t>("max_files");
   out.rules.max_file_size = in.Number<std::uint64_t>("max_file_size");

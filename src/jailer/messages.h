@@ -25,6 +25,7 @@ struct JailerSettings {
   std::uint64_t workspace_bytes = 512ull << 20;
   std::uint64_t workspace_inodes = 20'000;
   std::string cgroup = "auto";  ///< auto, v2, v1, none
+  bool private_root = false;    ///< each cell has files of its own (jail/private_root.h)
   bool log_refusals = false;    ///< report refused system calls in Verdict::refused
   HarvestRules rules;
 

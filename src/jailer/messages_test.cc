@@ -23,6 +23,7 @@ JailerSettings SomeSettings() {
   out.workspace_bytes = 1ull << 40;
   out.workspace_inodes = 12'345;
   out.cgroup = "v1";
+  out.private_root = true;
   out.log_refusals = true;
   out.rules.max_files = 9;
   out.rules.max_file_size = 1ull << 41;
@@ -227,6 +228,7 @@ TEST(JailerSettings, KeepsEveryMember) {
   EXPECT_EQ(out->workspace_bytes, made.workspace_bytes);
   EXPECT_EQ(out->workspace_inodes, made.workspace_inodes);
   EXPECT_EQ(out->cgroup, made.cgroup);
+  EXPECT_TRUE(out->private_root);
   EXPECT_TRUE(out->log_refusals);
   EXPECT_EQ(out->rules.Encode(), made.rules.Encode());
 }

@@ -159,8 +159,10 @@ def test_root_leaves_the_state_to_the_servers_user():
         os.chmod(top, 0o755)
         (top / "data").mkdir(mode=0o700)
         os.chown(top / "data", 65534, 65534)
-        made(run_keys(top / "data", "create", "--user", "u1"))
+        # Under AddressSanitizer, leaks are looked for by ptrace at the end, which who has changed its user may not use.
+        options = os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"
+        made(run_keys(top / "data", "create", "--user", "u1", ASAN_OPTIONS=options))
         assert {path.stat().st_uid for path in (top / "data").iterdir()} == {65534}
-        assert len(json.loads(run_keys(top / "data", "list", "--json").stdout)) == 1
+        assert len(json.loads(run_keys(top / "data", "list", "--json", ASAN_OPTIONS=options).stdout)) == 1
     finally:
         shutil.rmtree(top)

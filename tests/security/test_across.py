@@ -3,20 +3,22 @@
 import json
 import os
 import secrets
+import subprocess
 import threading
 
 import pytest
 from attack import assert_unharmed, attack, load
 from expect import ENDED, assert_answer, verdict
-from harness import reference
+from harness import Server, StartFailed, binary, clean_environment, reference, rootless
 from waiting import Waiting
 
 ATTACKS = {
     60: ("Seeing another execution: processes, files, IPC, local sockets",
          "namespaces and a tmpfs of each cell's own"),
     61: ("Signalling through locks and watches on shared files",
-         "leases, write locks, `F_NOTIFY`, `fanotify` and `/proc/locks` are closed. **Open:** "
-         "`flock`, read locks and inotify on the read-only files that cells share"),
+         "with `CODEAPI_ROOT_SHARING=private` an overlay of each cell's own over the root; always: leases, write "
+         "locks, `F_NOTIFY`, `fanotify` and `/proc/locks` are closed. **Open by default:** `flock`, read locks and "
+         "inotify on the read-only files that cells share; **always:** `flock` on an eventfd"),
     62: ("What the last one left",
          "a cell is used once; the user id has no file and no process when it comes again"),
     63: ("Start-up files and patched interpreters",
@@ -61,11 +63,34 @@ def test_62_the_next_program_inherits_nothing(make_module_server):
     assert_unharmed(it)
 
 
-def on_shared_files(server):
-    """What one program may do to a shared file, and what another one notices: two dicts."""
-    first = Waiting(server, load("61_hold.py")[1])
+# Of every mount of the root one: programs, what is made for cells, devices, and directories.
+SEEN_BY_ALL = ["/", "/usr", "/usr/bin", "/usr/bin/env", "/usr/lib/python3.11/os.py", "/etc", "/etc/passwd",
+               "/etc/ld.so.cache", "/dev", "/dev/null", "/dev/urandom", "/proc/cpuinfo"]
+
+
+@pytest.fixture(scope="module")
+def private(make_module_server):
+    """A server whose cells have files of their own."""
+    if rootless():
+        pytest.skip("needs root")
+    return make_module_server({"CODEAPI_ROOT_SHARING": "private"})
+
+
+@pytest.fixture(scope="module")
+def in_shared_root(server):
+    return on_files(server)
+
+
+@pytest.fixture(scope="module")
+def in_private_root(private):
+    return on_files(private)
+
+
+def on_files(server):
+    """What one program may do to files that all see, and what another one notices: two dicts."""
+    first = Waiting(server, load("61_hold.py")[1], args=SEEN_BY_ALL)
     try:
-        answer = server.exec_("py", load("61_look.py")[1])
+        answer = server.exec_("py", load("61_look.py")[1], args=SEEN_BY_ALL)
     finally:
         first.release()
     reply = first.reply()
@@ -75,20 +100,63 @@ def on_shared_files(server):
                                                                                answer["stdout"])]
 
 
-def test_61_locks_and_watches_that_are_refused(server):
-    held, _ = on_shared_files(server)
+@pytest.mark.parametrize("sharing", ["in_shared_root", "in_private_root"])
+def test_61_locks_and_watches_that_are_refused(request, server, sharing):
+    held, _ = request.getfixturevalue(sharing)
     assert {name: held[name] for name in ("write", "lease", "dnotify", "fanotify")} == {
         "write": "EBADF", "lease": "EACCES", "dnotify": "EPERM", "fanotify": "EPERM"}
     assert held["events"].split()[1] == "False"
     assert server.exec_("bash", "cat /proc/locks")["stdout"] == ""
 
 
-@pytest.mark.xfail(strict=True,
-                   reason="cells share the inodes of their read-only root, and locks and watches with them")
-def test_61_nothing_passes_between_cells_by_shared_files(server):
-    held, seen = on_shared_files(server)
-    assert seen == {"flock": "free", "record": "free"}
+def test_61_nothing_passes_between_private_roots(in_private_root):
+    held, seen = in_private_root
+    # Or there would be nothing to notice.
+    assert {name: held[name] for name in ("flock", "read", "inotify")} == {"flock": "ok", "read": "ok", "inotify": "ok"}
+    assert {path: seen[path] for path in SEEN_BY_ALL} == {path: "free free" for path in SEEN_BY_ALL}
     assert held["events"].split()[0] == "False"
+
+
+def test_61_in_a_shared_root_files_are_a_channel(in_shared_root):
+    """What docs/security.md says of the default, and the proof that the test above can fail."""
+    held, seen = in_shared_root
+    assert seen["/usr/bin/env"] == seen["/etc/passwd"] == "EAGAIN taken"
+    assert held["events"].split()[0] == "True"
+
+
+@pytest.mark.xfail(strict=True, reason="all eventfds of a machine are one inode to the kernel, and their locks one lock")
+def test_61_nothing_passes_by_locks_on_what_is_no_file(in_private_root):
+    held, seen = in_private_root
+    assert held["eventfd"] == "ok" and seen["eventfd"] == "free"
+
+
+def test_61_a_private_root_is_like_a_shared_one(server, private):
+    """Names, owners, modes and links of all that cells see; and each cell's mounts tell only of the root."""
+    code = ("find / \\( -path /proc -o -path /mnt -o -path /tmp -o -path /dev/shm \\) -prune -o "
+            "-printf '%p %U:%G %m %l\\n' | LC_ALL=C sort | sha256sum; echo x > /dev/null; head -c 2 /dev/zero | wc -c")
+    shared, own = (it.exec_("bash", code) for it in (server, private))
+    assert own["stdout"] == shared["stdout"] and verdict(own) == verdict(shared) == ENDED
+    mounts = private.exec_("bash", "grep overlay /proc/mounts; touch /usr/x; mknod /dev/x c 1 3")
+    assert "/ overlay ro,nosuid,nodev" in mounts["stdout"] and "upperdir" not in mounts["stdout"]
+    assert mounts["stderr"].count("Read-only file system") + mounts["stderr"].count("not permitted") == 2, mounts
+    modules = "import numpy, sqlite3, ssl; print(sqlite3.connect('a.db').execute('select 1').fetchall())"
+    assert private.exec_("py", modules)["stdout"] == "[(1,)]\n"
+
+
+def test_61_a_private_root_that_cannot_be_had_stops_the_start(tmp_path):
+    """An overlay shows no single file that is mounted in it, so that what a program sees would not be all there is."""
+    if rootless():
+        with pytest.raises(StartFailed, match="CODEAPI_ROOT_SHARING=private needs root"):
+            Server({"CODEAPI_ROOT_SHARING": "private"}).start()
+        return
+    for directory in ("usr/bin", "usr/lib"):
+        (tmp_path / directory).mkdir(parents=True)
+    (tmp_path / "usr" / "lib" / "one").write_text("")
+    mounted = (f"mount --bind {tmp_path}/usr/lib/one {tmp_path}/usr/lib/one && "
+               f"CODEAPI_ROOT_SHARING=private CODEAPI_ROOT={tmp_path} exec {binary()} doctor")
+    said = subprocess.run(["unshare", "--mount", "sh", "-c", mounted], capture_output=True, text=True, timeout=60,
+                          env=clean_environment())
+    assert said.returncode == 1 and "CODEAPI_ROOT_SHARING=private is not possible here" in said.stdout, said
 
 
 def facts(server, **body):

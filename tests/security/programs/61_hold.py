@@ -1,16 +1,16 @@
-"""Attack 61, the first of two cells: locks, leases and watches on files that all cells share. Then waits."""
+"""Attack 61, the first of two cells: locks, leases and watches on files that all cells see. Then waits."""
 import ctypes
 import errno
 import fcntl
 import os
 import signal
 import struct
+import sys
 
-SHARED = "/usr/bin/env"
+paths = sys.argv[2:]
 libc = ctypes.CDLL(None, use_errno=True)
 signals = []
 signal.signal(signal.SIGIO, lambda *_: signals.append(1))  # of F_NOTIFY
-fd = os.open(SHARED, os.O_RDONLY)
 
 
 def outcome(call):
@@ -26,20 +26,32 @@ def watch(path):
         raise OSError(ctypes.get_errno(), path)
 
 
-print("flock", outcome(lambda: fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)))
+def same(outcomes):
+    return " ".join(sorted(set(outcomes)))
+
+
 F_OFD_SETLK, WHOLE_FILE = 37, struct.pack("hhqqi", fcntl.F_RDLCK, 0, 0, 0, 0)
-print("read", outcome(lambda: fcntl.fcntl(fd, F_OFD_SETLK, WHOLE_FILE)))
-print("write", outcome(lambda: fcntl.lockf(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)))
-print("lease", outcome(lambda: fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_RDLCK)))
-print("dnotify", outcome(lambda: fcntl.fcntl(os.open("/usr/bin", os.O_RDONLY), fcntl.F_NOTIFY,
-                                           fcntl.DN_ACCESS | fcntl.DN_MULTISHOT)))
 inotify = libc.inotify_init1(os.O_NONBLOCK)
-print("inotify", outcome(lambda: watch(SHARED)), outcome(lambda: watch("/usr/bin")))
+files = [os.open(path, os.O_RDONLY) for path in paths]
+print("flock", same(outcome(lambda: fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)) for fd in files))
+print("read", same(outcome(lambda: fcntl.fcntl(fd, F_OFD_SETLK, WHOLE_FILE)) for fd in files))
+print("inotify", same(outcome(lambda: watch(path)) for path in paths))
+own = os.open("/usr/bin/env", os.O_RDONLY)
+print("write", outcome(lambda: fcntl.lockf(own, fcntl.LOCK_EX | fcntl.LOCK_NB)))
+print("lease", outcome(lambda: fcntl.fcntl(own, fcntl.F_SETLEASE, fcntl.F_RDLCK)))
+print("dnotify", outcome(lambda: fcntl.fcntl(os.open("/usr/bin", os.O_RDONLY), fcntl.F_NOTIFY,
+                                             fcntl.DN_ACCESS | fcntl.DN_MULTISHOT)))
 print("fanotify", "ok" if libc.fanotify_init(0, 0) >= 0 else errno.errorcode[ctypes.get_errno()])
+one = libc.eventfd(0, 0)
+print("eventfd", outcome(lambda: fcntl.flock(one, fcntl.LOCK_EX | fcntl.LOCK_NB)))
+try:
+    os.read(inotify, 1 << 20)  # what this program did itself
+except BlockingIOError:
+    pass
 signals.clear()
 wait_for_the_test()  # noqa: F821 (of waiting.PREAMBLE)
 try:
-    events = len(os.read(inotify, 65536))
+    events = len(os.read(inotify, 1 << 20))
 except BlockingIOError:
     events = 0
 print("events", events > 0, len(signals) > 0)

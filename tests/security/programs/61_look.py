@@ -1,11 +1,10 @@
-"""Attack 61, the second cell: what of the first one's locks can be felt? And touches what it may watch."""
+"""Attack 61, the second cell: which of the first one's locks can be felt? And touches what it may watch."""
+import ctypes
 import errno
 import fcntl
 import os
 import struct
-
-fd = os.open("/usr/bin/env", os.O_RDONLY)
-os.read(fd, 100)
+import sys
 
 
 def outcome(call):
@@ -15,10 +14,17 @@ def outcome(call):
         return errno.errorcode[error.errno]
 
 
-def conflicting():
+def locked(fd):
+    return outcome(lambda: fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB))
+
+
+def conflicting(fd):
     kind = struct.unpack("hhqqi", fcntl.fcntl(fd, 36, struct.pack("hhqqi", fcntl.F_WRLCK, 0, 0, 0, 0)))[0]
     return "free" if kind == fcntl.F_UNLCK else "taken"
 
 
-print("flock", outcome(lambda: fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)))
-print("record", outcome(conflicting))
+for path in sys.argv[1:]:
+    fd = os.open(path, os.O_RDONLY)
+    os.listdir(path) if os.path.isdir(path) else os.read(fd, 100)
+    print(path, locked(fd), outcome(lambda: conflicting(fd)))
+print("eventfd", locked(ctypes.CDLL(None).eventfd(0, 0)))
