@@ -225,7 +225,7 @@ asio::awaitable<Response> HandleProgrammaticCancel(const ApiContext& api, ApiCal
   const json::value* id = Member(*body, "request_id");
   if (id == nullptr || !id->is_string() || !IsRequestId(id->as_string()))
     co_return ErrorResponse(400, "request_id must be a programmatic request ID");
-  const auto found = co_await api.state.get(RequestKey(std::string(id->as_string())));
+  const auto found = co_await api.state.holder(RequestKey(std::string(id->as_string())));
   if (!found) co_return RetryLater();
   // One that has ended and one that never was look the same by now.
   if (!*found) co_return JsonResponse(200, json::object{{"status", "already_completed"}});

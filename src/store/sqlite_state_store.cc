@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "store/group_commit.h"
+#include "store/held_names.h"
 #include "store/sqlite_db.h"
 #include "store/tallies.h"
 
@@ -187,6 +188,11 @@ struct SqliteStateStore::Core final : Transactions {
   SqliteDb db;
   SqliteStatement get, put, put_if_absent, remove, touch, purge, list;
   Tallies tallies;
+  HeldNames held;
+
+  std::chrono::system_clock::time_point time() const {
+    return options.now ? options.now() : std::chrono::system_clock::now();
+  }
   GroupCommit group{*this};  // last: its thread uses the rest until it has ended
 };
 
@@ -282,8 +288,23 @@ awaitable<Result<std::vector<std::string>>> SqliteStateStore::keys(std::string p
 
 awaitable<Result<Tally>> SqliteStateStore::count(std::string key, std::chrono::milliseconds window) {
   if (auto checked = CheckStateEntry(key, {}, window); !checked) co_return Pass(checked.error());
-  const auto now = core_->options.now ? core_->options.now() : std::chrono::system_clock::now();
-  co_return core_->tallies.Count(key, window, now);
+  co_return core_->tallies.Count(key, window, core_->time());
+}
+
+awaitable<Result<bool>> SqliteStateStore::hold(std::string key, std::string holder,
+                                               std::chrono::milliseconds ttl) {
+  if (auto checked = CheckStateEntry(key, holder, ttl); !checked) co_return Pass(checked.error());
+  co_return core_->held.Hold(key, holder, ttl, core_->time());
+}
+
+awaitable<Result<bool>> SqliteStateStore::release(std::string key, std::string holder) {
+  if (auto checked = CheckStateKey(key); !checked) co_return Pass(checked.error());
+  co_return core_->held.Release(key, holder, core_->time());
+}
+
+awaitable<Result<std::optional<std::string>>> SqliteStateStore::holder(std::string key) {
+  if (auto checked = CheckStateKey(key); !checked) co_return Pass(checked.error());
+  co_return core_->held.Holder(key, core_->time());
 }
 
 awaitable<Result<void>> SqliteStateStore::check() {

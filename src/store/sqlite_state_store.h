@@ -47,6 +47,11 @@ class SqliteStateStore final : public StateStore {
                                                                 std::size_t limit) override;
   /// Counters are in memory: a file that only this process opens need not remember them.
   boost::asio::awaitable<Result<Tally>> count(std::string key, std::chrono::milliseconds window) override;
+  /// As are held names.
+  boost::asio::awaitable<Result<bool>> hold(std::string key, std::string holder,
+                                            std::chrono::milliseconds ttl) override;
+  boost::asio::awaitable<Result<bool>> release(std::string key, std::string holder) override;
+  boost::asio::awaitable<Result<std::optional<std::string>>> holder(std::string key) override;
   boost::asio::awaitable<Result<void>> check() override;
 
  private:

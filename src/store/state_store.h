@@ -88,6 +88,19 @@ class StateStore {
   /// and may be lost when it goes down.
   virtual boost::asio::awaitable<Result<Tally>> count(std::string key, std::chrono::milliseconds window) = 0;
 
+  /// Takes the name `key` for `holder` for `ttl` (1 ms to kMaxStateTtl), or keeps it for that long from now
+  /// when that holder has it. False when another one does. Held names are apart from values and counters of
+  /// the same key. They may be lost when the store goes down, so what they keep apart must be safe without
+  /// them.
+  virtual boost::asio::awaitable<Result<bool>> hold(std::string key, std::string holder,
+                                                    std::chrono::milliseconds ttl) = 0;
+
+  /// Lets go of the name if `holder` has it; whether it had.
+  virtual boost::asio::awaitable<Result<bool>> release(std::string key, std::string holder) = 0;
+
+  /// Who holds the name now.
+  virtual boost::asio::awaitable<Result<std::optional<std::string>>> holder(std::string key) = 0;
+
   /// A cheap look whether the store answers, for readiness probes. kUnavailable if not.
   virtual boost::asio::awaitable<Result<void>> check() = 0;
 };

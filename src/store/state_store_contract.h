@@ -195,6 +195,34 @@ TYPED_TEST_P(StateStoreContract, CountsWithinAWindowThatIsNotProlonged) {
   EXPECT_EQ(CodeOf(Await(this->store().count("a", milliseconds(0)))), ErrorCode::kInvalid);
 }
 
+TYPED_TEST_P(StateStoreContract, ANameIsHeldByOne) {
+  const auto hold = [&](const std::string& holder) {
+    return *Await(this->store().hold("a", holder, milliseconds(1000)));
+  };
+  const auto holder = [&] { return Await(this->store().holder("a"))->value_or("<nobody>"); };
+  EXPECT_EQ(holder(), "<nobody>");
+  EXPECT_TRUE(hold("one"));
+  EXPECT_FALSE(hold("two"));
+  EXPECT_EQ(holder(), "one");
+  EXPECT_EQ(this->get("a"), "<absent>");
+  this->backend_.advance(milliseconds(600));
+  EXPECT_TRUE(hold("one"));
+  this->backend_.advance(milliseconds(600));
+  EXPECT_FALSE(hold("two"));
+  EXPECT_EQ(Await(this->store().release("a", "two")), false);
+  EXPECT_EQ(Await(this->store().release("a", "one")), true);
+  EXPECT_EQ(Await(this->store().release("a", "one")), false);
+  EXPECT_TRUE(hold("two"));
+  this->backend_.advance(milliseconds(1000));
+  EXPECT_EQ(holder(), "<nobody>");
+  EXPECT_EQ(Await(this->store().release("a", "two")), false);
+  EXPECT_TRUE(hold("one"));
+  EXPECT_EQ(CodeOf(Await(this->store().hold("", "one", milliseconds(1)))), ErrorCode::kInvalid);
+  EXPECT_EQ(CodeOf(Await(this->store().hold("a", "one", milliseconds(0)))), ErrorCode::kInvalid);
+  EXPECT_EQ(CodeOf(Await(this->store().release("", "one"))), ErrorCode::kInvalid);
+  EXPECT_EQ(CodeOf(Await(this->store().holder(""))), ErrorCode::kInvalid);
+}
+
 TYPED_TEST_P(StateStoreContract, StateOutlivesTheStore) {
   this->put("a", "1");
   this->put("b", "2", milliseconds(1000));
@@ -241,6 +269,7 @@ REGISTER_TYPED_TEST_SUITE_P(StateStoreContract, PutsGetsReplacesAndRemoves, Keys
                             BoundsAreKept, ValuesExpire, APutReplacesTheTtlToo, TouchCountsFromNow,
                             PutIfAbsentNeverReplacesALivingValue, ManyInTheOrderAsked,
                             KeysAreListedByPrefixInPages, CountsWithinAWindowThatIsNotProlonged,
-                            StateOutlivesTheStore, OneOfManyWinsAndEachSeesItsOwnWrites, IsReady);
+                            ANameIsHeldByOne, StateOutlivesTheStore, OneOfManyWinsAndEachSeesItsOwnWrites,
+                            IsReady);
 
 }  // namespace codeapi::testing

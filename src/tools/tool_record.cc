@@ -106,7 +106,7 @@ StateLock::StateLock(StateStore& state, std::string key, std::string value)
     : state_(&state), key_(std::move(key)), value_(std::move(value)) {}
 
 asio::awaitable<Result<bool>> StateLock::Acquire() {
-  return state_->put_if_absent(key_, value_, kLockTtl);
+  return state_->hold(key_, value_, kLockTtl);
 }
 
 asio::awaitable<void> StateLock::Hold() {
@@ -116,7 +116,7 @@ asio::awaitable<void> StateLock::Hold() {
     timer.expires_after(kLockRenewal);
     auto [ec] = co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
     if (ec) co_return;
-    (void)co_await state_->touch(key_, kLockTtl);
+    (void)co_await state_->hold(key_, value_, kLockTtl);
   }
 }
 
@@ -127,9 +127,7 @@ asio::awaitable<void> StateLock::Idle() {
 }
 
 asio::awaitable<void> StateLock::Release() {
-  // Not somebody else's, should ours have run out.
-  const auto now = co_await state_->get(key_);
-  if (now && *now == value_) (void)co_await state_->remove(key_);
+  (void)co_await state_->release(key_, value_);
 }
 
 }  // namespace codeapi

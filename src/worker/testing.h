@@ -136,6 +136,11 @@ class AwayState final : public StateStore {
     co_return Away();
   }
   awaitable<Result<Tally>> count(std::string, std::chrono::milliseconds) override { co_return Away(); }
+  awaitable<Result<bool>> hold(std::string, std::string, std::chrono::milliseconds) override {
+    co_return Away();
+  }
+  awaitable<Result<bool>> release(std::string, std::string) override { co_return Away(); }
+  awaitable<Result<std::optional<std::string>>> holder(std::string) override { co_return Away(); }
   awaitable<Result<void>> check() override { co_return Away(); }
 
  private:
