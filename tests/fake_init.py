@@ -7,6 +7,7 @@
 Calls are kept in `init.calls` and answered last come, first served, once `init.hold` of them wait.
 """
 
+import contextlib
 import ctypes
 import json
 import os
@@ -79,7 +80,7 @@ class FakeInit:
         """Runs a command in the namespace, to its end."""
         options.setdefault("stdin", subprocess.DEVNULL)
         return subprocess.run(["nsenter", f"--net=/proc/self/fd/{self.namespace}", "--", *command],
-                              pass_fds=[self.namespace, *pass_fds], capture_output=True, timeout=120, check=False, **options)
+                              pass_fds=[self.namespace, *pass_fds], capture_output=True, timeout=30, check=False, **options)
 
     def inputs(self, tool):
         """What a tool was called with, in order."""
@@ -101,8 +102,11 @@ class FakeInit:
                 length, call = struct.unpack("<II", header)
                 index, _, text = stream.read(length).partition(b"\0")
                 self._called(number, connection, call, self.names[int(index)], json.loads(text))
-        except (OSError, ValueError):
+        except OSError:
             pass  # the program has gone, or we have
+        finally:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)  # a fault of ours as well: nobody waits for ever
 
     def _called(self, number, connection, call, tool, given):
         if self.drop:

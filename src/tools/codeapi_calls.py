@@ -178,7 +178,8 @@ class _Shared:
         for call, frame in queue:
             if call not in self.waiting:
                 continue  # the connection has failed
-            if self.waiting[call] is None:
+            future = self.waiting[call]
+            if future is None or future.done():
                 self._done(loop, call)  # cancelled before it was sent
             else:
                 self.output += frame

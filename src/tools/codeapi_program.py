@@ -13,12 +13,15 @@ from codeapi_calls import HERE
 _ALLOW_TOP_LEVEL_AWAIT = 0x2000  # ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
 _COROUTINE = 0x80  # inspect.CO_COROUTINE
 _TYPES = ("Any", "Dict", "List", "Optional", "Union")
+_PROGRAM = "CODEAPI_PROGRAM"  # a variable: where load_again finds the program
 # Modules with nothing to await, which import none that has.
 _SYNCHRONOUS = frozenset(
     "base64 bisect collections copy csv dataclasses datetime decimal enum fractions functools glob hashlib heapq io "
     "itertools json math operator os pathlib random re shutil statistics string sys tempfile textwrap time typing "
     "uuid zlib".split()
 )
+# What could bring in something else to await.
+_NEEDING_CARE = (b"asyncio", b"yield", b"__await__", b"coroutine", b"exec", b"eval", b"sys.path", b"sys.modules")
 
 
 def run(main):
@@ -38,7 +41,7 @@ def run(main):
 
 def load_again(space):
     """Runs the program in `space`, the namespace of a child's main module."""
-    code, asyncio = _prepare(space, sys.argv[0])
+    code, asyncio = _prepare(space, os.environ[_PROGRAM])
     _execute(code, space, asyncio)
 
 
@@ -65,7 +68,8 @@ def _prepare(space, path):
     space.update(names)
     space.update(codeapi_calls.FUNCTIONS)
     if b"multiprocessing" in source or b"concurrent" in source:
-        # Children that are not forked import the main module by its name.
+        # Children that are not forked import the main module by its name, and nothing else says whose it is.
+        os.environ[_PROGRAM] = os.path.abspath(path)
         space["__spec__"] = type(codeapi_calls.__spec__)("codeapi_spawned", None, origin=path)
     return code, asyncio
 
@@ -123,11 +127,13 @@ def _pandas(space):
 
 def _awaits_only_tools(source, directory):
     """Whether it is certain that the program needs no event loop: it awaits tools and functions of its own only."""
-    if any(word in source for word in (b"asyncio", b"yield", b"__await__", b"coroutine", b"exec", b"eval")):
+    if any(word in source for word in _NEEDING_CARE):
         return False
     for line in source.splitlines():
         if b"import" not in line:
             continue
+        if b";" in line:
+            return False
         words = line.decode("latin-1").replace(",", " , ").split()
         if words[0] == "from" and len(words) > 3 and words[2] == "import":
             modules = [words[1]]

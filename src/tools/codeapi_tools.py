@@ -2,7 +2,6 @@
 
 There is nothing else in here, for a tool may be called anything.
 """
-from codeapi_calls import FUNCTIONS as __functions
+import codeapi_calls
 
-globals().update(__functions)
-__all__ = list(__functions)
+globals().update(codeapi_calls.FUNCTIONS, __all__=list(codeapi_calls.FUNCTIONS))

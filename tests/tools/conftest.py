@@ -12,7 +12,7 @@ from harness import ROOT
 SUPPORT = ROOT / "build" / "release" / "codeapi-tool-support"
 # In a root: its own interpreter, with our files where they are.
 IN_ROOT = ('mount --bind /tmp "$0/tmp" && mount --rbind /dev "$0/dev" && mount --rbind /proc "$0/proc" && '
-           'exec /usr/sbin/chroot "$0" "$@"')
+           'exec /usr/sbin/chroot "$0" /usr/bin/env -C "$PWD" "$@"')
 TOOLS = [
     {"name": "get-weather", "parameters": {"properties": {"units": {}, "city": {}}, "required": ["city"]}},
     {"name": "add_numbers", "parameters": {"properties": {"a": {}, "b": {}}, "required": ["a", "b"]}},

@@ -31,7 +31,7 @@ def test_awaits_with_and_without_a_loop_are_alike(python, mention):
     """Without a mention of asyncio none is imported; what a program sees is the same."""
     done = python.run(f"""{mention}
 import sys, time
-print("async" + "io" in sys.modules)
+print("async" + "io" in getattr(sys, "modules"))
 print(await get_weather(city="é"), await echo_input(a=None, b=[1, True, {{"x": None}}]))
 try:
     await always_fails()
@@ -148,9 +148,11 @@ if __name__ == "__main__":
 def test_an_import_that_needs_a_loop_finds_one(python):
     (python.data / "helper.py").write_text("import asyncio\nasync def nap():\n    await asyncio.sleep(0)\n    return 'slept'\n")
     (python.data / "random.py").write_text("from helper import nap")
+    (python.data / "lib").mkdir()
+    (python.data / "lib" / "zlib_.py").write_text("from helper import nap")
     for line in ("import helper; nap = helper.nap", "from helper import *", "import re, helper as h; nap = h.nap",
                  "nap = __import__('helper').nap", "from random import nap",
-                 "from concurrent.futures import Future; from helper import nap"):
+                 "from math import floor; from helper import nap", "import sys\nsys.path.append('lib')\nfrom zlib_ import nap"):
         assert python.output(f"{line}\nprint(await nap(), await echo_input())") == "slept {}\n", line
 
 
