@@ -42,11 +42,12 @@ struct Worker::Seat {
 };
 
 struct Worker::Shared {
-  Shared(asio::any_io_executor e, JobQueue& q, Executor& r, Log& l, int n)
+  Shared(asio::any_io_executor e, JobQueue& q, Executor& r, Log& l, int n, WorkerMetrics* m)
       : executor(std::move(e)),
         queue(q),
         runner(r),
         log(l),
+        metrics(m),
         give_up(executor),
         ended(executor, static_cast<std::size_t>(n)) {
     for (int i = 0; i < n; ++i) seats.push_back(std::make_shared<Seat>(executor));
@@ -55,6 +56,7 @@ struct Worker::Shared {
   JobQueue& queue;
   Executor& runner;
   Log& log;
+  WorkerMetrics* metrics;
   std::vector<std::shared_ptr<Seat>> seats;
   std::atomic<bool> paused = false, stopping = false;
   std::atomic<int> pauses = 0;
@@ -63,8 +65,9 @@ struct Worker::Shared {
   asio::experimental::concurrent_channel<void(boost::system::error_code)> ended;  // one message per loop
 };
 
-Worker::Worker(asio::any_io_executor executor, JobQueue& queue, Executor& runner, Log& log, int concurrency)
-    : shared_(std::make_shared<Shared>(std::move(executor), queue, runner, log, concurrency)) {}
+Worker::Worker(asio::any_io_executor executor, JobQueue& queue, Executor& runner, Log& log, int concurrency,
+               WorkerMetrics* metrics)
+    : shared_(std::make_shared<Shared>(std::move(executor), queue, runner, log, concurrency, metrics)) {}
 
 void Worker::Start() {
   for (const auto& seat : shared_->seats) asio::co_spawn(seat->strand, Loop(shared_, seat), asio::detached);
@@ -123,9 +126,15 @@ asio::awaitable<void> Worker::RunJob(Shared& shared, Lease lease) {
                      {{"job", lease.job().id}, {"detail", request.error().message}});
     co_return;  // the queue answers for a lease that was let go
   }
+  std::optional<WorkerMetrics::Job> counted;
+  if (shared.metrics != nullptr) counted.emplace(*shared.metrics, request->runtime);
   auto outcome = co_await (shared.runner.Execute(std::move(*request)) || lease.wait_cancelled() ||
                            shared.give_up.wait());
-  if (outcome.index() == 0) co_await lease.complete(std::get<0>(outcome).Encode());
+  if (outcome.index() != 0) co_return;
+  const ExecutionAnswer& answer = std::get<0>(outcome);
+  using End = WorkerMetrics::End;
+  if (counted) counted->Ended(answer.status < 500 ? End::kCompleted : End::kFailed);
+  co_await lease.complete(answer.Encode());
 }
 
 }  // namespace codeapi

@@ -10,13 +10,16 @@
 #include "base/log.h"
 #include "store/job_queue.h"
 #include "worker/executor.h"
+#include "worker/worker_metrics.h"
 
 namespace codeapi {
 
 /// Runs up to `concurrency` jobs at once. The queue and executor must outlive Wait().
 class Worker {
  public:
-  Worker(boost::asio::any_io_executor executor, JobQueue& queue, Executor& runner, Log& log, int concurrency);
+  /// `metrics`, if there are any, must outlive Wait() too.
+  Worker(boost::asio::any_io_executor executor, JobQueue& queue, Executor& runner, Log& log, int concurrency,
+         WorkerMetrics* metrics = nullptr);
 
   /// Starts taking jobs, until the queue is stopped.
   void Start();
