@@ -4,6 +4,7 @@
 #include <functional>
 #include <string>
 
+#include "api/api_metrics.h"
 #include "auth/authenticator.h"
 #include "auth/concurrency_limiter.h"
 #include "auth/ownership.h"
@@ -33,6 +34,7 @@ struct ApiContext {
   const PlanLimits& plans;
   /// Whether an execution sent now would be run, as far as this process can tell.
   std::function<asio::awaitable<bool>()> healthy;
+  ApiMetrics* metrics = nullptr;  ///< none: nothing is counted
 };
 
 /// A request that was let in.

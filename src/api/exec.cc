@@ -46,6 +46,7 @@ asio::awaitable<Response> HandleExec(const ApiContext& api, ApiCall& call) {
   execution.id = NewId();
   execution.memory_bytes = static_cast<std::uint64_t>(call.plan.run_memory_limit);
   const auto deadline = std::chrono::system_clock::now() + api.settings.job_timeout;
+  if (api.metrics != nullptr) api.metrics->Submitted(execution.runtime);
   auto submitted =
       co_await api.queue.submit({execution.id, call.principal.tenant, execution.Encode(), deadline});
   if (!submitted) co_return SubmitFailed(api, call.request, execution.id, submitted.error());

@@ -6,6 +6,7 @@
 
 #include <boost/asio.hpp>
 
+#include "app/metrics_route.h"
 #include "app/process.h"
 
 namespace codeapi {
@@ -70,9 +71,9 @@ Result<void> ApiService::Listen(JobQueue& queue, ObjectStore& objects,
       std::make_unique<Janitor>(host_.executor(), objects, state_, *host_.log, MakeJanitorOptions(settings));
   context_ =
       std::make_unique<ApiContext>(ApiContext{settings, queue, state_, objects, *host_.log, *authenticator_,
-                                              *rates_, *running_, *plans_, std::move(healthy)});
+                                              *rates_, *running_, *plans_, std::move(healthy), &metrics_});
   Router router = MakeApiRouter(*context_);
-  router.add("GET", "/metrics", host_.metrics.handler());
+  router.add("GET", "/metrics", MetricsOf(host_.metrics, queue));
   auto server = host_.Listen(settings.host, settings.service_port, std::move(router));
   if (!server) return std::unexpected(server.error());
   server_ = std::move(*server);

@@ -36,12 +36,13 @@ class ApiService {
   boost::asio::awaitable<void> Stop();
 
  private:
-  ApiService(ServiceHost& host, StateStore& state) : host_(host), state_(state) {}
+  ApiService(ServiceHost& host, StateStore& state) : host_(host), state_(state), metrics_(host.metrics) {}
   Result<void> OpenAccess();
   Result<void> CheckExposure() const;
 
   ServiceHost& host_;
   StateStore& state_;
+  ApiMetrics metrics_;
   std::unique_ptr<Authenticator> authenticator_;
   std::optional<PlanLimits> plans_;
   std::optional<RateLimiter> rates_;

@@ -7,6 +7,7 @@
 #include "app/shared_state.h"
 #include "app/wiring.h"
 #include "app/worker_service.h"
+#include "store/metered_object_store.h"
 
 namespace codeapi {
 namespace {
@@ -32,10 +33,10 @@ class AllInOne {
 
   /// What needs no connection to anything.
   Result<void> Open() {
-    auto state = OpenStateStore(host_.executor(), host_.settings);
+    auto state = OpenStateStore(host_);
     if (!state) return std::unexpected(state.error());
     state_ = std::move(*state);
-    auto queue = OpenJobQueue(host_.executor(), host_.settings);
+    auto queue = OpenJobQueue(host_);
     if (!queue) return std::unexpected(queue.error());
     queue_ = std::move(*queue);
     auto api = ApiService::Make(host_, *state_);
@@ -50,7 +51,7 @@ class AllInOne {
   asio::awaitable<int> Main() {
     auto objects = co_await OpenObjectStoreOrFileServer(host_.executor(), host_.settings);
     if (!objects) co_return Say(objects.error().message), 1;
-    objects_ = std::move(*objects);
+    objects_ = std::make_unique<MeteredObjectStore>(std::move(*objects), host_.metrics);
     // Not before: a bucket is waited for with patience, and until then a signal may simply end the process.
     host_.WatchSignals();
     if (!co_await worker_.Start()) co_return 1;

@@ -3,6 +3,8 @@
 #include "app/object_store.h"
 #include "app/wiring.h"
 #include "store/in_process_job_queue.h"
+#include "store/metered_job_queue.h"
+#include "store/metered_state_store.h"
 #include "store/sqlite_state_store.h"
 
 namespace codeapi {
@@ -11,18 +13,33 @@ bool UsesRedis(const Settings& settings) {
   return IsSet(settings, "REDIS_URL") || IsSet(settings, "REDIS_HOST");
 }
 
-Result<std::unique_ptr<StateStore>> OpenStateStore(const boost::asio::any_io_executor&,
-                                                   const Settings& settings) {
-  if (auto made = MakeDataDirectory(settings.data_dir); !made) return std::unexpected(made.error());
-  auto state = SqliteStateStore::Open(settings.data_dir + "/state.sqlite");
+namespace {
+
+Result<std::unique_ptr<StateStore>> OpenState(ServiceHost& host) {
+  const std::string& directory = host.settings.data_dir;
+  if (auto made = MakeDataDirectory(directory); !made) return std::unexpected(made.error());
+  auto state = SqliteStateStore::Open(directory + "/state.sqlite");
   if (!state) return std::unexpected(state.error());
   return std::move(*state);
 }
 
-Result<std::unique_ptr<JobQueue>> OpenJobQueue(const boost::asio::any_io_executor&,
-                                               const Settings& settings) {
+Result<std::unique_ptr<JobQueue>> OpenQueue(ServiceHost& host) {
   return std::make_unique<InProcessJobQueue>(
-      InProcessJobQueueOptions{static_cast<std::size_t>(settings.queue_max)});
+      InProcessJobQueueOptions{static_cast<std::size_t>(host.settings.queue_max)});
+}
+
+}  // namespace
+
+Result<std::unique_ptr<StateStore>> OpenStateStore(ServiceHost& host) {
+  auto state = OpenState(host);
+  if (!state) return state;
+  return std::make_unique<MeteredStateStore>(std::move(*state), host.metrics);
+}
+
+Result<std::unique_ptr<JobQueue>> OpenJobQueue(ServiceHost& host) {
+  auto queue = OpenQueue(host);
+  if (!queue) return queue;
+  return std::make_unique<MeteredJobQueue>(std::move(*queue), host.metrics);
 }
 
 Result<void> SettleShared(Settings& settings) {

@@ -3,6 +3,7 @@
 #include <boost/asio.hpp>
 
 #include "app/commands.h"
+#include "app/metrics_route.h"
 #include "app/object_store.h"
 #include "app/process.h"
 #include "app/queue_watch.h"
@@ -10,6 +11,7 @@
 #include "app/wiring.h"
 #include "app/worker_routes.h"
 #include "app/worker_service.h"
+#include "store/metered_object_store.h"
 
 namespace codeapi {
 namespace {
@@ -33,7 +35,7 @@ class WorkerRole {
 
   /// What needs no connection to anything.
   Result<void> Open() {
-    auto queue = OpenJobQueue(host_.executor(), host_.settings);
+    auto queue = OpenJobQueue(host_);
     if (!queue) return std::unexpected(queue.error());
     queue_ = std::move(*queue);
     return {};
@@ -46,7 +48,7 @@ class WorkerRole {
     const Settings& settings = host_.settings;
     auto objects = co_await OpenObjectStoreOrFileServer(host_.executor(), settings);
     if (!objects) co_return Say(objects.error().message), 1;
-    objects_ = std::move(*objects);
+    objects_ = std::make_unique<MeteredObjectStore>(std::move(*objects), host_.metrics);
     // Not before: a bucket is waited for with patience, and until then a signal may simply end the process.
     host_.WatchSignals();
     QueueWatch watch(host_.executor(), *queue_, [this](bool answers) {
@@ -56,7 +58,7 @@ class WorkerRole {
     const WorkerState state{[this] { return worker_.programs_run(); }, [&watch] { return watch.Answers(); },
                             settings.max_concurrent_jobs};
     auto server = host_.Listen(settings.worker_health_host, settings.worker_health_port,
-                               MakeWorkerRouter(state, host_.metrics));
+                               MakeWorkerRouter(state, MetricsOf(host_.metrics, *queue_)));
     if (!server) co_return Say(server.error().message), 1;
     if (!co_await worker_.Start()) co_return 1;
     worker_.TakeWhileHealthy(*queue_, *objects_, [this] { Tell(); });

@@ -1,5 +1,7 @@
 #include "app/worker_routes.h"
 
+#include <utility>
+
 #include <boost/json/object.hpp>
 
 namespace codeapi {
@@ -28,13 +30,13 @@ asio::awaitable<Response> HandleWorkerReady(const WorkerState& state) {
 
 }  // namespace
 
-Router MakeWorkerRouter(const WorkerState& state, Metrics& metrics) {
+Router MakeWorkerRouter(const WorkerState& state, Handler metrics) {
   Router router;
   router.add("GET", "/live",
              [](Request&) -> asio::awaitable<Response> { co_return TextResponse(200, "OK"); });
   router.add("GET", "/health", [&state](Request&) { return HandleWorkerHealth(state); });
   router.add("GET", "/ready", [&state](Request&) { return HandleWorkerReady(state); });
-  router.add("GET", "/metrics", metrics.handler());
+  router.add("GET", "/metrics", std::move(metrics));
   return router;
 }
 

@@ -5,7 +5,6 @@
 
 #include <boost/asio/awaitable.hpp>
 
-#include "net/metrics.h"
 #include "net/router.h"
 
 namespace codeapi {
@@ -21,6 +20,6 @@ struct WorkerState {
 ///     GET /health    200 or 503, with JSON that says which part is missing
 ///     GET /ready     200 ready, 503 not ready: the same in a word
 ///     GET /metrics
-Router MakeWorkerRouter(const WorkerState& state, Metrics& metrics);
+Router MakeWorkerRouter(const WorkerState& state, Handler metrics);
 
 }  // namespace codeapi

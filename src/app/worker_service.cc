@@ -13,8 +13,14 @@ WorkerService::WorkerService(ServiceHost& host, std::string jailer, const RootCh
     : host_(host),
       sandbox_(host.executor(),
                {std::move(jailer), MakeJailerSettings(host.settings, root), FollowRoot(root)}),
+      metered_(sandbox_, host.metrics),
       health_(host.executor(), sandbox_, *host.log, host.settings.health_max_age,
-              [this](bool ran) { Probed(ran); }) {}
+              [this](bool ran) { Probed(ran); }),
+      metrics_(host.metrics) {
+  prometheus::Gauge& running =
+      host.metrics.gauge("codeapi_worker_running", "Whether programs run and are taken");
+  host.metrics.on_scrape([this, &running] { running.Set(programs_run() ? 1 : 0); });
+}
 
 asio::awaitable<bool> WorkerService::Start() {
   if (auto started = co_await sandbox_.Start(); !started) {
@@ -27,11 +33,13 @@ asio::awaitable<bool> WorkerService::Start() {
 }
 
 void WorkerService::Take(JobQueue& queue, ObjectStore& objects) {
-  executor_ = std::make_unique<Executor>(sandbox_, objects, *host_.log, MakeExecutorLimits(host_.settings));
+  executor_ = std::make_unique<Executor>(metered_, objects, *host_.log, MakeExecutorLimits(host_.settings));
   tools_ = std::make_unique<ToolPrograms>(host_.executor(), *executor_, *host_.log, ToolSupport,
                                           MakeToolProgramLimits(host_.settings));
+  host_.metrics.on_scrape(
+      [this] { metrics_.waiting_programs().Set(static_cast<double>(tools_->waiting())); });
   worker_ = std::make_unique<Worker>(host_.executor(), queue, *executor_, *tools_, *host_.log,
-                                     host_.settings.max_concurrent_jobs);
+                                     host_.settings.max_concurrent_jobs, &metrics_);
   if (sick_) worker_->Pause();
   worker_->Start();
 }

@@ -15,7 +15,9 @@
 #include "store/job_queue.h"
 #include "store/object_store.h"
 #include "worker/health.h"
+#include "worker/metered_sandbox.h"
 #include "worker/worker.h"
+#include "worker/worker_metrics.h"
 
 namespace codeapi {
 
@@ -51,7 +53,9 @@ class WorkerService {
 
   ServiceHost& host_;
   LocalSandbox sandbox_;
-  HealthMonitor health_;
+  MeteredSandbox metered_;
+  HealthMonitor health_;  // uses the sandbox itself: canaries are not counted
+  WorkerMetrics metrics_;
   std::unique_ptr<Executor> executor_;
   std::unique_ptr<ToolPrograms> tools_;
   std::unique_ptr<Worker> worker_;

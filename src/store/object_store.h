@@ -120,6 +120,14 @@ class ObjectStore {
 
   /// A cheap look whether the store can be used at all, for readiness probes. kUnavailable if not.
   virtual boost::asio::awaitable<Result<void>> check() = 0;
+
+  /// The same store for work that belongs to `trace` (a W3C traceparent): a store that asks another process
+  /// passes it on. Nothing where that makes no difference. The view must not outlive the store, but its
+  /// readers and writers may outlive the view.
+  virtual std::unique_ptr<ObjectStore> traced(std::string trace) {
+    static_cast<void>(trace);
+    return nullptr;
+  }
 };
 
 }  // namespace codeapi

@@ -42,12 +42,13 @@ struct Worker::Seat {
 };
 
 struct Worker::Shared {
-  Shared(asio::any_io_executor e, JobQueue& q, Executor& r, ToolPrograms& t, Log& l, int n)
+  Shared(asio::any_io_executor e, JobQueue& q, Executor& r, ToolPrograms& t, Log& l, int n, WorkerMetrics* m)
       : executor(std::move(e)),
         queue(q),
         runner(r),
         tools(t),
         log(l),
+        metrics(m),
         give_up(executor),
         ended(executor, static_cast<std::size_t>(n)) {
     for (int i = 0; i < n; ++i) seats.push_back(std::make_shared<Seat>(executor));
@@ -57,6 +58,7 @@ struct Worker::Shared {
   Executor& runner;
   ToolPrograms& tools;
   Log& log;
+  WorkerMetrics* metrics;
   std::vector<std::shared_ptr<Seat>> seats;
   std::atomic<bool> paused = false, stopping = false;
   std::atomic<int> pauses = 0;
@@ -66,8 +68,9 @@ struct Worker::Shared {
 };
 
 Worker::Worker(asio::any_io_executor executor, JobQueue& queue, Executor& runner, ToolPrograms& tools,
-               Log& log, int concurrency)
-    : shared_(std::make_shared<Shared>(std::move(executor), queue, runner, tools, log, concurrency)) {}
+               Log& log, int concurrency, WorkerMetrics* metrics)
+    : shared_(
+          std::make_shared<Shared>(std::move(executor), queue, runner, tools, log, concurrency, metrics)) {}
 
 void Worker::Start() {
   for (const auto& seat : shared_->seats) asio::co_spawn(seat->strand, Loop(shared_, seat), asio::detached);
@@ -98,17 +101,24 @@ asio::awaitable<void> Worker::Wait(std::chrono::milliseconds grace) {
 }
 
 // The job's answer; an error for a payload that is none of ours.
-asio::awaitable<Result<std::string>> Worker::Answer(Shared& shared, const JobSpec& job) {
+asio::awaitable<Result<Worker::Done>> Worker::Answer(Shared& shared, const JobSpec& job,
+                                                     std::optional<WorkerMetrics::Job>& counted) {
+  const auto count = [&](const std::string& runtime) {
+    if (shared.metrics != nullptr) counted.emplace(*shared.metrics, runtime);
+  };
   if (ToolJob::Is(job.payload)) {
     auto round = ToolJob::Decode(job.payload);
     if (!round) co_return std::unexpected(round.error());
+    if (round->request) count(round->request->runtime);
     RoundAnswer answer = co_await shared.tools.Round(std::move(*round));
     answer.taker = shared.queue.taker();
-    co_return answer.Encode();
+    co_return Done{answer.Encode(), false};
   }
   auto request = ExecutionRequest::Decode(job.payload);
   if (!request) co_return std::unexpected(request.error());
-  co_return (co_await shared.runner.Execute(std::move(*request))).Encode();
+  count(request->runtime);
+  const ExecutionAnswer answer = co_await shared.runner.Execute(std::move(*request));
+  co_return Done{answer.Encode(), answer.status >= 500};
 }
 
 asio::awaitable<void> Worker::Loop(std::shared_ptr<Shared> shared, std::shared_ptr<Seat> seat) {
@@ -134,7 +144,9 @@ asio::awaitable<void> Worker::Loop(std::shared_ptr<Shared> shared, std::shared_p
 
 asio::awaitable<void> Worker::RunJob(Shared& shared, Lease lease) {
   using namespace asio::experimental::awaitable_operators;  // NOLINT: the only way to get operator||
-  auto outcome = co_await (Answer(shared, lease.job()) || lease.wait_cancelled() || shared.give_up.wait());
+  std::optional<WorkerMetrics::Job> counted;
+  auto outcome =
+      co_await (Answer(shared, lease.job(), counted) || lease.wait_cancelled() || shared.give_up.wait());
   if (outcome.index() != 0) co_return;
   auto& answer = std::get<0>(outcome);
   if (!answer) {
@@ -142,7 +154,8 @@ asio::awaitable<void> Worker::RunJob(Shared& shared, Lease lease) {
                      {{"job", lease.job().id}, {"detail", answer.error().message}});
     co_return;  // the queue answers for a lease that was let go
   }
-  co_await lease.complete(std::move(*answer));
+  if (counted) counted->Ended(answer->failed ? WorkerMetrics::End::kFailed : WorkerMetrics::End::kCompleted);
+  co_await lease.complete(std::move(answer->text));
 }
 
 }  // namespace codeapi

@@ -3,6 +3,8 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
+#include <string>
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
@@ -11,15 +13,17 @@
 #include "store/job_queue.h"
 #include "worker/executor.h"
 #include "worker/tool_programs.h"
+#include "worker/worker_metrics.h"
 
 namespace codeapi {
 
 /// Runs up to `concurrency` jobs at once. The queue and executor must outlive Wait().
 class Worker {
  public:
-  /// Rounds of programs with tools go to `tools`, which must outlive Wait() too.
+  /// Rounds of programs with tools go to `tools`, which must outlive Wait() too, as must `metrics`, if there
+  /// are any.
   Worker(boost::asio::any_io_executor executor, JobQueue& queue, Executor& runner, ToolPrograms& tools,
-         Log& log, int concurrency);
+         Log& log, int concurrency, WorkerMetrics* metrics = nullptr);
 
   /// Starts taking jobs, until the queue is stopped.
   void Start();
@@ -39,7 +43,12 @@ class Worker {
   struct Seat;
   static boost::asio::awaitable<void> Loop(std::shared_ptr<Shared> shared, std::shared_ptr<Seat> seat);
   static boost::asio::awaitable<void> RunJob(Shared& shared, Lease lease);
-  static boost::asio::awaitable<Result<std::string>> Answer(Shared& shared, const JobSpec& job);
+  struct Done {
+    std::string text;
+    bool failed = false;  // for a reason of ours
+  };
+  static boost::asio::awaitable<Result<Done>> Answer(Shared& shared, const JobSpec& job,
+                                                     std::optional<WorkerMetrics::Job>& counted);
   std::shared_ptr<Shared> shared_;
 };
 
