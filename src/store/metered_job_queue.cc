@@ -47,8 +47,8 @@ class MeteredLease final : public LeaseState {
 MeteredJobQueue::MeteredJobQueue(std::unique_ptr<JobQueue> real, Metrics& metrics)
     : real_(std::move(real)),
       metrics_(metrics),
-      times_(std::make_shared<CallTimes>(metrics, "queue",
-                                         std::initializer_list<std::string_view>{"complete", "depth"})) {
+      times_(std::make_shared<CallTimes>(
+          metrics, "queue", std::initializer_list<std::string_view>{"cancel", "complete", "depth"})) {
   for (const std::string_view outcome : kOutcomes) Outcome(outcome);
 }
 
