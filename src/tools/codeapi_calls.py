@@ -146,9 +146,9 @@ class _Blocking(_local):
 class _Shared:
     """The calls of one event loop. It keeps no reference to the loop."""
 
-    def __init__(self):
-        self.connection = _connect()
-        self.connection.setblocking(False)
+    def __init__(self, connection):
+        connection.setblocking(False)
+        self.connection = connection
         self.last = 0
         self.waiting = {}  # id: future, or None when nobody waits any more
         self.queue = []  # what this turn of the loop has brought: (id, frame)
@@ -251,7 +251,7 @@ def _of_loop(loop):
     key = id(loop)
     known, shared = _shared.get(key, (None, None))
     if known is None or known() is not loop:
-        shared = _Shared()
+        shared = _Shared(_connect())
         _shared[key] = (ref(loop, lambda _: _shared.pop(key, None)), shared)
     return shared
 

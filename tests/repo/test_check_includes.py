@@ -30,7 +30,7 @@ def test_this_tree_is_clean():
 def test_the_room_order_is_the_documented_one():
     text = (ROOT / "docs" / "adr" / "0001-shape.md").read_text()
     script = SCRIPT.read_text()
-    rooms = "base net store auth manifest runtime jail jailer sandbox worker files tools egress api packages app"
+    rooms = "base net store auth manifest runtime jail jailer sandbox tools worker files egress api packages app"
     assert rooms in text
     assert rooms in script
 

@@ -200,8 +200,10 @@ for _ in range(2):
 """)
         assert out == "the connection for tool calls was closed\n" * 2
     python.init.leave()
-    done = python.run("await echo_input()")
-    assert done.stderr.endswith("ToolExecutionError: tools cannot be called here: Connection refused\n")
+    for mention in ("", "# asyncio\n"):
+        done = python.run(mention + "await echo_input()")
+        assert done.stderr.endswith("ToolExecutionError: tools cannot be called here: Connection refused\n")
+        assert done.stderr.count("File ") == 1
 
 
 HOSTILE = {
