@@ -74,7 +74,7 @@ void ToolChannel::Watch(std::vector<pollfd>& fds) const {
 }
 
 bool ToolChannel::OnEvents(std::span<const pollfd> fds) {
-  // The peers are those that Watch() saw, in its order; new ones come last.
+  // The callers are those that Watch() saw, in its order; new ones come last.
   std::size_t at = 1;
   for (auto it = callers_.begin(); it != callers_.end() && at < fds.size(); ++at) {
     if (fds[at].revents == 0 || Serve(it->first, it->second, fds[at].revents)) {

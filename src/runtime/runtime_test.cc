@@ -47,6 +47,7 @@ TEST(Runtime, EveryCommandIsWhole) {
       const auto& first = command.compile.empty() ? command.run : command.compile;
       EXPECT_TRUE(first.front().starts_with('/')) << runtime.id;
       EXPECT_THAT(first, Contains("{source}")) << runtime.id;
+      if (!command.tools.empty()) EXPECT_THAT(command.tools, Contains("{source}")) << runtime.id;
       if (command.run.front() == "{program}") EXPECT_THAT(command.compile, Contains(HasSubstr("{program}")));
     }
   }
