@@ -6,9 +6,10 @@ cd "$(dirname "$0")/.."
 . scripts/common.sh
 
 # Without a symbolizer a report names no function, and no suppression can.
-symbolizer=$(command -v llvm-symbolizer-19 || command -v llvm-symbolizer || true)
-export ASAN_OPTIONS=${symbolizer:+external_symbolizer_path=$symbolizer:}detect_leaks=1
-export TSAN_OPTIONS=${symbolizer:+external_symbolizer_path=$symbolizer:}halt_on_error=1
+symbolizer=$(command -v llvm-symbolizer-19 || command -v llvm-symbolizer) ||
+  fail "llvm-symbolizer is missing" "make setup, or: apt-get install llvm"
+export ASAN_OPTIONS=external_symbolizer_path=$symbolizer:detect_leaks=1
+export TSAN_OPTIONS=external_symbolizer_path=$symbolizer:halt_on_error=1
 export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
 
 results=()
