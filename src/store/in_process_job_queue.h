@@ -27,6 +27,7 @@ class InProcessJobQueue final : public JobQueue {
   boost::asio::awaitable<Result<std::string>> submit(JobSpec spec) override;
   boost::asio::awaitable<Result<Lease>> take() override;
   void stop() override;
+  std::string taker() const override { return "local"; }
   boost::asio::awaitable<Result<std::size_t>> depth() override;
 
   struct Core;  ///< shared with what may outlive the queue; private to the .cc

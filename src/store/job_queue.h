@@ -19,6 +19,9 @@ struct JobSpec {
   std::string tenant;                              ///< the queue is fair between tenants
   std::string payload;                             ///< what the worker needs to know
   std::chrono::system_clock::time_point deadline;  ///< a job not taken by then is never run
+  std::string worker;  ///< the taker it is directed at (JobQueue::taker()), or empty: any; when that taker is
+                       ///< gone it is everybody's
+  std::string trace;   ///< W3C traceparent, or empty; travels with the job
 };
 
 /// What a queue implementation keeps of a taken job. Workers use Lease.
@@ -87,6 +90,9 @@ class JobQueue {
   /// Refuses new and waiting jobs with kUnavailable "shutting down" and every take() with kCancelled. Running
   /// jobs can still be completed. Cannot be undone; calling it again does nothing.
   virtual void stop() = 0;
+
+  /// The name by which jobs are directed at who takes from this object; in process: "local".
+  virtual std::string taker() const = 0;
 
   /// How many jobs wait for a worker; a moment's view.
   virtual boost::asio::awaitable<Result<std::size_t>> depth() = 0;

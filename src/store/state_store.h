@@ -16,9 +16,9 @@
 
 namespace codeapi {
 
-inline constexpr std::size_t kMaxStateKey = 512;            ///< bytes; a key is not empty
-inline constexpr std::size_t kMaxStateValue = 1024 * 1024;  ///< bytes; a value may be empty
-inline constexpr std::size_t kMaxStateBatch = 1000;         ///< keys of one get_many(), put_many() or keys()
+inline constexpr std::size_t kMaxStateKey = 512;                 ///< bytes; a key is not empty
+inline constexpr std::size_t kMaxStateValue = 12 * 1024 * 1024;  ///< bytes; a value may be empty
+inline constexpr std::size_t kMaxStateBatch = 1000;  ///< keys of one get_many(), put_many() or keys()
 inline constexpr std::chrono::milliseconds kMaxStateTtl = std::chrono::hours(24 * 3650);
 
 /// How long a value lives, at least 1 ms and at most kMaxStateTtl; none means until it is removed.
