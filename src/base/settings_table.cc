@@ -203,7 +203,7 @@ constexpr SettingInfo kTable[] = {
     {"REDIS_TLS", "", kBoolean, &S::redis_tls, kStores, "speak TLS with Redis"},
     {"CODEAPI_REDIS_TLS_VERIFY", "", kBoolean, &S::redis_tls_verify, kStores,
      "refuse a Redis whose certificate does not prove its name"},
-    {"REDIS_TLS_CA", "REDIS_CA", kPath, &S::redis_tls_ca, kStores,
+    {"REDIS_TLS_CA", "", kPath, &S::redis_tls_ca, kStores,
      "certificates that Redis is verified with; unset: the system's"},
     {"REDIS_TLS_SERVER_NAME", "", kString, &S::redis_tls_server_name, kStores,
      "name in the certificate of Redis; unset: its host name", 1, 255},

@@ -328,6 +328,7 @@ void RedisClient::Core::close() {
     if (self->link != nullptr) self->link->close();
     self->pause.cancel();
     self->failAll(Fail(ErrorCode::kUnavailable, "the Redis client was closed"));
+    self->timer.cancel();
   });
 }
 
@@ -384,6 +385,10 @@ awaitable<Reply> RedisClient::Command(std::vector<std::string> args,
 awaitable<Reply> RedisClient::Eval(const RedisScript& script, std::vector<std::string> keys,
                                    std::vector<std::string> args) {
   return RunScript(core_, script, std::move(keys), std::move(args));
+}
+
+void RedisClient::close() {
+  core_->close();
 }
 
 bool RedisClient::connected() const {

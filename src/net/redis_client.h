@@ -49,6 +49,9 @@ class RedisClient {
   boost::asio::awaitable<Result<RedisValue>> Eval(const RedisScript& script, std::vector<std::string> keys,
                                                   std::vector<std::string> args);
 
+  /// As destroying it does, but may come while other threads still make calls: they fail.
+  void close();
+
   /// Whether there is a connection now; for people and metrics.
   bool connected() const;
 

@@ -33,7 +33,8 @@ struct RedisSubscriber::Core : std::enable_shared_from_this<Core> {
         channel(std::move(c)),
         listener(std::move(l)),
         strand(asio::make_strand(executor)),
-        pause(strand) {}
+        pause(strand),
+        patience(strand) {}
 
   const RedisOptions options;
   const RedisTrust trust;
@@ -45,7 +46,7 @@ struct RedisSubscriber::Core : std::enable_shared_from_this<Core> {
   // On the strand.
   std::shared_ptr<RedisLink> link;
   bool heard = false;  // since the last look
-  asio::steady_timer pause;
+  asio::steady_timer pause, patience;
 
   awaitable<bool> listen(std::shared_ptr<RedisLink> current);
   static awaitable<void> Watch(std::shared_ptr<Core> core, std::shared_ptr<RedisLink> link);
@@ -54,12 +55,12 @@ struct RedisSubscriber::Core : std::enable_shared_from_this<Core> {
 
 // Keeps asking whether the server is there for as long as the link is the current one.
 awaitable<void> RedisSubscriber::Core::Watch(std::shared_ptr<Core> core, std::shared_ptr<RedisLink> link) {
-  asio::steady_timer timer(core->strand);
   for (;;) {
     core->heard = false;
     if (!co_await Send(*link, {"PING"})) break;
-    timer.expires_after(core->options.command_timeout);
-    co_await timer.async_wait(kToken);
+    if (core->link != link) co_return;
+    core->patience.expires_after(core->options.command_timeout);
+    co_await core->patience.async_wait(kToken);
     if (core->link != link) co_return;
     if (!core->heard) break;
   }
@@ -99,6 +100,7 @@ awaitable<void> RedisSubscriber::Core::Run(std::shared_ptr<Core> core) {
       useful = co_await core->listen(core->link);
       core->link->close();
       core->link.reset();
+      core->patience.cancel();
     }
     if (core->closed) break;
     if (useful) {
