@@ -37,11 +37,12 @@ Result<bool> WasOne(const Reply& reply) {
   return reply->integer == 1;
 }
 
-std::vector<std::string> SetCommand(std::string key, std::string value, StateTtl ttl) {
+std::vector<std::string> SetCommand(std::string key, std::string value,
+                                    const std::optional<std::string>& ttl) {
   std::vector<std::string> args{"SET", std::move(key), std::move(value)};
   if (ttl) {
     args.emplace_back("PX");
-    args.push_back(std::to_string(ttl->count()));
+    args.push_back(*ttl);
   }
   return args;
 }
@@ -50,6 +51,7 @@ std::vector<std::string> SetCommand(std::string key, std::string value, StateTtl
 
 struct RedisStateStore::Core {
   std::string values, counters;  // what their keys begin with
+  std::int64_t stretch = 1;
   std::unique_ptr<RedisClient> client;
 
   // KEYS and ARGV of each entry: value, TTL or nothing.
@@ -72,6 +74,11 @@ end
 return {n, left}
 )lua"};
 
+  std::string expiry(milliseconds ttl) const { return std::to_string(ttl.count() * stretch); }
+  std::optional<std::string> expiry(StateTtl ttl) const {
+    return ttl ? std::optional(expiry(*ttl)) : std::nullopt;
+  }
+
   // Cancelling the caller does not end a call.
   awaitable<Reply> command(std::vector<std::string> args) {
     return Shielded(client->Command(std::move(args)));
@@ -92,6 +99,7 @@ Result<std::unique_ptr<RedisStateStore>> RedisStateStore::Make(const asio::any_i
   auto core = std::make_unique<Core>();
   core->values = options.prefix + "{state}:v:";
   core->counters = options.prefix + "{state}:n:";
+  core->stretch = options.stretch;
   core->client = std::move(*client);
   return std::unique_ptr<RedisStateStore>(new RedisStateStore(std::move(core)));
 }
@@ -122,7 +130,8 @@ awaitable<Result<std::vector<std::optional<std::string>>>> RedisStateStore::get_
 
 awaitable<Result<void>> RedisStateStore::put(std::string key, std::string value, StateTtl ttl) {
   if (const auto ok = CheckStateEntry(key, value, ttl); !ok) co_return std::unexpected(ok.error());
-  const Reply reply = co_await core_->command(SetCommand(core_->values + key, std::move(value), ttl));
+  const Reply reply =
+      co_await core_->command(SetCommand(core_->values + key, std::move(value), core_->expiry(ttl)));
   if (!reply) co_return std::unexpected(reply.error());
   co_return Result<void>();
 }
@@ -135,7 +144,7 @@ awaitable<Result<void>> RedisStateStore::put_many(std::vector<StateEntry> entrie
       co_return std::unexpected(ok.error());
     keys.push_back(core_->values + entry.key);
     args.push_back(std::move(entry.value));
-    args.push_back(entry.ttl ? std::to_string(entry.ttl->count()) : "");
+    args.push_back(core_->expiry(entry.ttl).value_or(""));
   }
   if (keys.empty()) co_return Result<void>();
   const Reply reply =
@@ -146,7 +155,7 @@ awaitable<Result<void>> RedisStateStore::put_many(std::vector<StateEntry> entrie
 
 awaitable<Result<bool>> RedisStateStore::put_if_absent(std::string key, std::string value, StateTtl ttl) {
   if (const auto ok = CheckStateEntry(key, value, ttl); !ok) co_return std::unexpected(ok.error());
-  std::vector<std::string> args = SetCommand(core_->values + key, std::move(value), ttl);
+  std::vector<std::string> args = SetCommand(core_->values + key, std::move(value), core_->expiry(ttl));
   args.emplace_back("NX");
   const Reply reply = co_await core_->command(std::move(args));
   if (!reply) co_return std::unexpected(reply.error());
@@ -160,7 +169,7 @@ awaitable<Result<bool>> RedisStateStore::remove(std::string key) {
 
 awaitable<Result<bool>> RedisStateStore::touch(std::string key, milliseconds ttl) {
   if (const auto ok = CheckStateEntry(key, "", ttl); !ok) co_return std::unexpected(ok.error());
-  co_return WasOne(co_await core_->command({"PEXPIRE", core_->values + key, std::to_string(ttl.count())}));
+  co_return WasOne(co_await core_->command({"PEXPIRE", core_->values + key, core_->expiry(ttl)}));
 }
 
 awaitable<Result<std::vector<std::string>>> RedisStateStore::keys(std::string prefix, std::string after,
@@ -187,12 +196,13 @@ awaitable<Result<std::vector<std::string>>> RedisStateStore::keys(std::string pr
 
 awaitable<Result<Tally>> RedisStateStore::count(std::string key, milliseconds window) {
   if (const auto ok = CheckStateEntry(key, "", window); !ok) co_return std::unexpected(ok.error());
-  const Reply reply = co_await Shielded(
-      core_->client->Eval(core_->count, {core_->counters + key}, {std::to_string(window.count())}));
+  const Reply reply =
+      co_await Shielded(core_->client->Eval(core_->count, {core_->counters + key}, {core_->expiry(window)}));
   if (!reply) co_return std::unexpected(reply.error());
   if (reply->elements.size() != 2) co_return Fail(ErrorCode::kInternal, "Redis: unexpected reply");
-  co_return Tally{.count = reply->elements[0].integer,
-                  .left = milliseconds(std::max<std::int64_t>(1, reply->elements[1].integer))};
+  // Rounded up, so that nothing is over before it is.
+  const std::int64_t left = (reply->elements[1].integer + core_->stretch - 1) / core_->stretch;
+  co_return Tally{.count = reply->elements[0].integer, .left = milliseconds(std::max<std::int64_t>(1, left))};
 }
 
 awaitable<Result<void>> RedisStateStore::check() {

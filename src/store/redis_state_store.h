@@ -1,6 +1,7 @@
 // StateStore in Redis.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,6 +17,11 @@ namespace codeapi {
 
 struct RedisStateStoreOptions {
   std::string prefix = "codeapi:";  ///< of all keys
+
+  /// By how much longer Redis keeps everything than it is told. For tests, which cannot set the clock of
+  /// Redis: with a large number they can shorten what is left instead, and what passes meanwhile does not
+  /// count.
+  std::int64_t stretch = 1;
 };
 
 /// See StateStore. Values are strings at `<prefix>{state}:v:<key>`, counters at `<prefix>{state}:n:<key>`.
