@@ -1,5 +1,6 @@
 #include "store/redis_job_queue.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <boost/asio.hpp>
@@ -21,6 +22,18 @@ RedisJobQueue::Core::Core(RedisJobQueueOptions o)
 awaitable<Result<RedisValue>> RedisJobQueue::Core::eval(const RedisScript& script,
                                                         std::vector<std::string> args) {
   return client->Eval(script, {prefix}, std::move(args));
+}
+
+awaitable<std::optional<RedisValue>> RedisJobQueue::Core::evalUntilAnswered(const RedisScript& script,
+                                                                            std::vector<std::string> args) {
+  for (int tries = 1; !ending; ++tries) {
+    auto reply = co_await eval(script, args);
+    if (reply) co_return std::move(*reply);
+    // An answer that we do not understand will not get better.
+    if (reply.error().code != ErrorCode::kUnavailable) co_return std::nullopt;
+    co_await sleep(milliseconds(std::min(1000, 50 * tries)));
+  }
+  co_return std::nullopt;
 }
 
 void RedisJobQueue::Core::background(awaitable<void> job) {
@@ -64,7 +77,7 @@ awaitable<void> RedisJobQueue::Core::Ticks(std::shared_ptr<Core> core) {
 }
 
 awaitable<void> RedisJobQueue::Core::Ring(std::shared_ptr<Core> core) {
-  co_await core->eval(core->scripts.ring, {});
+  co_await core->evalUntilAnswered(core->scripts.ring, {});
 }
 
 void RedisJobQueue::Core::onMessage(std::string_view message) {
@@ -90,7 +103,7 @@ void RedisJobQueue::Core::onSubscribed() {
 }
 
 awaitable<void> RedisJobQueue::Core::Retire(std::shared_ptr<Core> core) {
-  co_await core->eval(core->scripts.retire, {core->name});
+  co_await core->evalUntilAnswered(core->scripts.retire, {core->name});
 }
 
 void RedisJobQueue::Core::stop() {

@@ -106,6 +106,9 @@ struct RedisJobQueue::Core : std::enable_shared_from_this<Core> {
 
   // Runs a script. Any thread.
   awaitable<Result<RedisValue>> eval(const RedisScript& script, std::vector<std::string> args);
+  // The same, again and again until Redis answers; nothing at the end. On the thread.
+  awaitable<std::optional<RedisValue>> evalUntilAnswered(const RedisScript& script,
+                                                         std::vector<std::string> args);
   // Runs `job` on the thread, whatever becomes of the caller; not after the end.
   void background(awaitable<void> job);
   // Sleeps, on the thread, until then or until something has changed for the better.

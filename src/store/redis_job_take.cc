@@ -300,8 +300,9 @@ awaitable<void> RedisJobQueue::Core::Probe(std::shared_ptr<Core> core) {
     args.push_back(hold->id);
     args.push_back(hold->fence);
   }
-  const auto reply = co_await core->eval(core->scripts.probe, std::move(args));
-  if (!reply || reply->elements.size() != held.size()) co_return;  // the next subscription looks again
+  // The connection for commands may come back later than the one for messages.
+  const auto reply = co_await core->evalUntilAnswered(core->scripts.probe, std::move(args));
+  if (!reply || reply->elements.size() != held.size()) co_return;
   for (std::size_t i = 0; i < held.size(); ++i) {
     const std::string& state = reply->elements[i].text;
     if (state != "r") core->cancelHold(held[i]->id, state == "l");
