@@ -283,6 +283,32 @@ TYPED_TEST_P(JobQueueContract, ACancelledTakerGetsNothing) {
   EXPECT_EQ(this->runNext(), "1");
 }
 
+TYPED_TEST_P(JobQueueContract, AnybodyCanCancelAJobByItsId) {
+  EXPECT_EQ(this->await(this->queue().cancel("nothing")), false);
+  auto waiting = this->enqueue(SomeJob("1"));
+  EXPECT_EQ(this->await(this->queue().cancel("1")), true);
+  EXPECT_EQ(CodeOf(waiting.get()), ErrorCode::kCancelled);
+  EXPECT_EQ(this->depth(), 0u);
+  EXPECT_EQ(this->await(this->queue().cancel("1")), false);
+
+  auto running = this->submit(SomeJob("2"));
+  auto lease = this->take().get();
+  ASSERT_TRUE(lease);
+  EXPECT_EQ(this->await(this->queue().cancel("2")), true);
+  EXPECT_EQ(CodeOf(running.get()), ErrorCode::kCancelled);
+  this->threads_.await([](Lease& held) -> boost::asio::awaitable<Result<void>> {
+    co_await held.wait_cancelled();
+    co_return Result<void>();
+  }(*lease));
+  EXPECT_TRUE(lease->cancelled());
+  EXPECT_FALSE(this->await(lease->complete("late")));
+
+  auto answered = this->submit(SomeJob("3"));
+  EXPECT_EQ(this->runNext(), "3");
+  EXPECT_EQ(answered.get(), "answer to 3");
+  EXPECT_EQ(this->await(this->queue().cancel("3")), false);
+}
+
 TYPED_TEST_P(JobQueueContract, StopRefusesEverythingButAnswers) {
   auto running = this->submit(SomeJob("1"));
   auto lease = this->take().get();
@@ -362,7 +388,7 @@ REGISTER_TYPED_TEST_SUITE_P(JobQueueContract, AJobArrivesWholeAndItsAnswerReache
                             AFullQueueRefusesAtOnce, TenantsTakeTurns, AnOverdueJobIsNeverRun,
                             TheDeadlineDoesNotEndARunningJob, ACancelledWaitingJobIsRemoved,
                             ACancelledRunningJobTellsItsLease, ACancelledTakerGetsNothing,
-                            StopRefusesEverythingButAnswers, StopWakesTakers,
+                            AnybodyCanCancelAJobByItsId, StopRefusesEverythingButAnswers, StopWakesTakers,
                             EveryJobEndsOnceWhateverHappensAround);
 
 }  // namespace codeapi::testing

@@ -202,6 +202,12 @@ bool RedisJobQueue::connected() const {
 
 namespace {
 
+awaitable<Result<bool>> Withdraw(std::shared_ptr<RedisJobQueue::Core> core, std::string id) {
+  const auto reply = co_await core->eval(core->scripts.withdraw, {std::move(id)});
+  if (!reply) co_return std::unexpected(reply.error());
+  co_return reply->integer == 1;
+}
+
 awaitable<Result<QueueStats>> Stats(std::shared_ptr<RedisJobQueue::Core> core) {
   const auto reply = co_await core->eval(core->scripts.stats, {});
   if (!reply) co_return std::unexpected(reply.error());
@@ -218,6 +224,10 @@ awaitable<Result<std::size_t>> Depth(std::shared_ptr<RedisJobQueue::Core> core) 
 }
 
 }  // namespace
+
+awaitable<Result<bool>> RedisJobQueue::cancel(std::string id) {
+  return Withdraw(core_, std::move(id));
+}
 
 awaitable<Result<std::size_t>> RedisJobQueue::depth() {
   return Depth(core_);

@@ -45,6 +45,7 @@ class RedisJobQueue final : public JobQueue {
   ~RedisJobQueue() override;
 
   boost::asio::awaitable<Result<std::string>> submit(JobSpec spec) override;
+  boost::asio::awaitable<Result<bool>> cancel(std::string id) override;
   boost::asio::awaitable<Result<Lease>> take() override;
   void stop() override;
   std::string taker() const override;

@@ -12,6 +12,7 @@
 //   P leases          zset: processes by when their lease ends
 //   P takers          set: processes that jobs may be directed at
 //   P idle            zset: processes with somebody who waits for work, by since when
+//   P name:<id>        the job that was submitted under this id and has no answer yet
 //   P seen, P grace   when anybody was last heard of; until when nobody is taken for dead
 //
 // Messages go to the channel P in:<process>: `w` there is work, `a <id>` your job has an answer, `c <id>` its
@@ -78,9 +79,16 @@ local function unlink(id)
   end
 end
 
+-- From now on it cannot be cancelled by the name it was given.
+local function unname(id)
+  local name = P .. 'name:' .. (redis.call('HGET', P .. 'job:' .. id, 'execution') or '')
+  if redis.call('GET', name) == id then redis.call('DEL', name) end
+end
+
 -- Leaves the one answer for the submitter.
 local function finish(id, code, text)
   local key = P .. 'job:' .. id
+  unname(id)
   redis.call('HSET', key, 'state', 'd', 'code', code, 'answer', text)
   redis.call('HDEL', key, 'payload')
   redis.call('PEXPIRE', key, HOUR)
@@ -92,6 +100,7 @@ local function cancel(id, from, maybe)
   local key = P .. 'job:' .. id
   local h = redis.call('HMGET', key, 'state', 'by')
   redis.call('SREM', P .. 'asks:' .. from, id)
+  unname(id)
   if not h[1] then
     if maybe then
       redis.call('HSET', key, 'state', 'x')
@@ -179,6 +188,7 @@ if not ends or tonumber(ends) <= now or redis.call('SISMEMBER', P .. 'takers', t
 redis.call('HSET', key, 'state', 'w', 'from', from, 'deadline', now + left, 'execution', ARGV[6], 'tenant', tenant,
            'worker', ARGV[8], 'to', to, 'trace', ARGV[9], 'payload', ARGV[10], 'entered', now, 'attempt', 0)
 redis.call('PEXPIRE', key, left + 24 * HOUR)
+redis.call('SET', P .. 'name:' .. ARGV[6], id, 'PX', left + 24 * HOUR)
 redis.call('SADD', P .. 'asks:' .. from, id)
 keep(P .. 'asks:' .. from, KEEP)
 if to == '' then
@@ -272,6 +282,22 @@ return {'done', h[2], h[3]}
 constexpr std::string_view kCancel = R"lua(
 cancel(ARGV[1], ARGV[2], ARGV[3] == '1')
 return 'ok'
+)lua";
+
+// ARGV: what the job was submitted as. Whether there was one without an answer.
+constexpr std::string_view kWithdraw = R"lua(
+local id = redis.call('GET', P .. 'name:' .. ARGV[1])
+if not id then return 0 end
+local h = redis.call('HMGET', P .. 'job:' .. id, 'state', 'by')
+if h[1] ~= 'w' and h[1] ~= 'r' then return 0 end
+if h[1] == 'w' then
+  unlink(id)
+else
+  redis.call('SREM', P .. 'runs:' .. h[2], id)
+  tell(h[2], 'c ' .. id)
+end
+finish(id, 'cancelled', '')
+return 1
 )lua";
 
 // ARGV: id, process. Takes a job back that waits: "removed", "gone", or "kept"
@@ -370,6 +396,7 @@ RedisJobScripts::RedisJobScripts()
       hand_back(Script(kClaim, kHandBack)),
       collect(Script(kCollect)),
       cancel(Script(kCancel)),
+      withdraw(Script(kWithdraw)),
       recall(Script(kRecall)),
       tick(Script(kTick)),
       retire(Script(kRetire)),

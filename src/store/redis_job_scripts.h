@@ -7,8 +7,8 @@ namespace codeapi {
 
 /// Every script takes one key, the prefix of all keys, and arguments as listed in the .cc at each.
 struct RedisJobScripts {
-  RedisScript enqueue, take, complete, hand_back, collect, cancel, recall, tick, retire, goodbye, ring, stats,
-      probe, reconcile;
+  RedisScript enqueue, take, complete, hand_back, collect, cancel, withdraw, recall, tick, retire, goodbye,
+      ring, stats, probe, reconcile;
   RedisJobScripts();
 };
 

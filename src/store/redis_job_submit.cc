@@ -26,6 +26,7 @@ std::unexpected<Error> Overdue() {
 Result<std::string> AnswerOf(std::string code, std::string text) {
   if (code == "ok") return text;
   if (code == "deadline") return Overdue();
+  if (code == "cancelled") return Fail(ErrorCode::kCancelled, "cancelled");
   return Fail(ErrorCode::kInternal, std::move(text));
 }
 

@@ -50,7 +50,7 @@ std::vector<std::string> SetCommand(std::string key, std::string value,
 }  // namespace
 
 struct RedisStateStore::Core {
-  std::string values, counters;  // what their keys begin with
+  std::string values, counters, names;  // what their keys begin with
   std::int64_t stretch = 1;
   std::unique_ptr<RedisClient> client;
 
@@ -72,6 +72,18 @@ if n == 1 or left < 0 then
   left = tonumber(ARGV[1])
 end
 return {n, left}
+)lua"};
+
+  const RedisScript hold{R"lua(
+local holder = redis.call('GET', KEYS[1])
+if holder and holder ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 1
+)lua"};
+
+  const RedisScript release{R"lua(
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+return redis.call('DEL', KEYS[1])
 )lua"};
 
   std::string expiry(milliseconds ttl) const { return std::to_string(ttl.count() * stretch); }
@@ -99,6 +111,7 @@ Result<std::unique_ptr<RedisStateStore>> RedisStateStore::Make(const asio::any_i
   auto core = std::make_unique<Core>();
   core->values = options.prefix + "{state}:v:";
   core->counters = options.prefix + "{state}:n:";
+  core->names = options.prefix + "{state}:h:";
   core->stretch = options.stretch;
   core->client = std::move(*client);
   return std::unique_ptr<RedisStateStore>(new RedisStateStore(std::move(core)));
@@ -203,6 +216,25 @@ awaitable<Result<Tally>> RedisStateStore::count(std::string key, milliseconds wi
   // Rounded up, so that nothing is over before it is.
   const std::int64_t left = (reply->elements[1].integer + core_->stretch - 1) / core_->stretch;
   co_return Tally{.count = reply->elements[0].integer, .left = milliseconds(std::max<std::int64_t>(1, left))};
+}
+
+awaitable<Result<bool>> RedisStateStore::hold(std::string key, std::string holder, milliseconds ttl) {
+  if (const auto ok = CheckStateEntry(key, holder, ttl); !ok) co_return std::unexpected(ok.error());
+  co_return WasOne(co_await Shielded(
+      core_->client->Eval(core_->hold, {core_->names + key}, {std::move(holder), core_->expiry(ttl)})));
+}
+
+awaitable<Result<bool>> RedisStateStore::release(std::string key, std::string holder) {
+  if (const auto ok = CheckStateKey(key); !ok) co_return std::unexpected(ok.error());
+  co_return WasOne(
+      co_await Shielded(core_->client->Eval(core_->release, {core_->names + key}, {std::move(holder)})));
+}
+
+awaitable<Result<std::optional<std::string>>> RedisStateStore::holder(std::string key) {
+  if (const auto ok = CheckStateKey(key); !ok) co_return std::unexpected(ok.error());
+  Reply reply = co_await core_->command({"GET", core_->names + key});
+  if (!reply) co_return std::unexpected(std::move(reply.error()));
+  co_return ValueOf(std::move(*reply));
 }
 
 awaitable<Result<void>> RedisStateStore::check() {

@@ -24,10 +24,11 @@ struct RedisStateStoreOptions {
   std::int64_t stretch = 1;
 };
 
-/// See StateStore. Values are strings at `<prefix>{state}:v:<key>`, counters at `<prefix>{state}:n:<key>`.
-/// What "survives a crash" means is up to Redis: with `appendfsync always` everything, with `everysec` all
-/// but a second before the machine fails. Any number of processes may share one; counts are exact among them.
-/// A call that failed with kUnavailable may have been carried out.
+/// See StateStore. Values are strings at `<prefix>{state}:v:<key>`, counters at `<prefix>{state}:n:<key>`,
+/// the holders of names at `<prefix>{state}:h:<key>`. What "survives a crash" means is up to Redis: with
+/// `appendfsync always` everything, with `everysec` all but a second before the machine fails. Any number of
+/// processes may share one; counts are exact among them. A call that failed with kUnavailable may have been
+/// carried out.
 class RedisStateStore final : public StateStore {
  public:
   /// Begins to connect, on `executor`; does not wait for it. kInvalid for certificates that cannot be read.
@@ -51,6 +52,10 @@ class RedisStateStore final : public StateStore {
   boost::asio::awaitable<Result<std::vector<std::string>>> keys(std::string prefix, std::string after,
                                                                 std::size_t limit) override;
   boost::asio::awaitable<Result<Tally>> count(std::string key, std::chrono::milliseconds window) override;
+  boost::asio::awaitable<Result<bool>> hold(std::string key, std::string holder,
+                                            std::chrono::milliseconds ttl) override;
+  boost::asio::awaitable<Result<bool>> release(std::string key, std::string holder) override;
+  boost::asio::awaitable<Result<std::optional<std::string>>> holder(std::string key) override;
   boost::asio::awaitable<Result<void>> check() override;
 
  private:
