@@ -298,7 +298,7 @@ awaitable<void> RedisClient::Core::Run(std::shared_ptr<Core> core) {
     why.code = ErrorCode::kUnavailable;
     const auto failed = std::unexpected(std::move(why));
     // A connection that has been of use is made again at once, and calls wait for that.
-    const bool at_once = !opened ? false : core->useful;
+    const bool at_once = opened && core->useful;
     if (!at_once) {
       ++core->failures;
       core->setAway(failed.error());
