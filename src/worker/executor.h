@@ -36,7 +36,8 @@ class Executor {
   boost::asio::awaitable<ExecutionAnswer> Execute(ExecutionRequest request);
 
  private:
-  boost::asio::awaitable<Result<std::vector<RunInput>>> OpenInputs(const ExecutionRequest& request,
+  boost::asio::awaitable<Result<std::vector<RunInput>>> OpenInputs(ObjectStore& objects,
+                                                                   const ExecutionRequest& request,
                                                                    const std::string& source_name);
   RunRequest MakeRun(const ExecutionRequest& request, const std::string& source_name) const;
   bool Lacks(const std::string& runtime) const;

@@ -11,6 +11,7 @@
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/experimental/concurrent_channel.hpp>
 
+#include "base/log_hash.h"
 #include "net/wake.h"
 #include "store/latch.h"
 
@@ -126,6 +127,8 @@ asio::awaitable<void> Worker::RunJob(Shared& shared, Lease lease) {
                      {{"job", lease.job().id}, {"detail", request.error().message}});
     co_return;  // the queue answers for a lease that was let go
   }
+  request->trace = ContinueTrace(lease.job().trace).value_or(TraceContext{});
+  request->log_tenant = LogHash(lease.job().tenant);
   std::optional<WorkerMetrics::Job> counted;
   if (shared.metrics != nullptr) counted.emplace(*shared.metrics, request->runtime);
   auto outcome = co_await (shared.runner.Execute(std::move(*request)) || lease.wait_cancelled() ||
