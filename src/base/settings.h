@@ -115,6 +115,22 @@ struct Settings {
   std::string aws_role_arn;
   std::string aws_sts_endpoint;  ///< URL; empty: https://sts.<region>.amazonaws.com
 
+  // Redis; used when redis_url or redis_host is set
+  std::string redis_url;  ///< redis://, rediss:// or unix://; wins over the settings below that it names
+  std::string redis_host;
+  std::uint16_t redis_port = 6379;
+  std::string redis_username;  ///< of an ACL user; empty: the default user
+  std::string redis_password;
+  int redis_db = 0;
+  bool redis_tls = false;
+  bool redis_tls_verify = true;
+  std::string redis_tls_ca;           ///< PEM; empty: the system's
+  std::string redis_tls_server_name;  ///< empty: the host
+  std::chrono::milliseconds redis_keep_alive{0};
+  std::chrono::milliseconds redis_connect_timeout{2'000};
+  std::chrono::milliseconds redis_command_timeout{2'000};
+  std::string redis_prefix = "codeapi:";  ///< every key and channel begins with it
+
   // File server
   std::string file_server_host = "127.0.0.1";
   std::uint16_t file_server_port = 3000;

@@ -10,6 +10,7 @@
 // back that it was handed but did not claim. Cancelling a running job sets the latch its lease waits on.
 #include "store/in_process_job_queue.h"
 
+#include <algorithm>
 #include <atomic>
 #include <list>
 #include <mutex>
@@ -39,6 +40,7 @@ struct Job {
   enum class State { kWaiting, kRunning, kDone };
 
   const JobSpec spec;
+  const std::chrono::steady_clock::time_point entered = std::chrono::steady_clock::now();
   std::atomic<bool> cancelled = false;
 
   // Guarded by the queue's mutex.
@@ -283,6 +285,11 @@ class InProcessLease final : public LeaseState {
     co_return core_->answer(*job_, std::move(answer));
   }
 
+  // Who else could run it would be in this process too.
+  awaitable<Result<void>> hand_back() override {
+    co_return core_->answer(*job_, Fail(ErrorCode::kUnavailable, "shutting down"));
+  }
+
  private:
   static awaitable<void> Wait(LatchPtr cancel) { co_await cancel->wait(); }
 
@@ -366,6 +373,18 @@ void InProcessJobQueue::stop() {
 awaitable<Result<std::size_t>> InProcessJobQueue::depth() {
   const std::lock_guard lock(core_->mutex);
   co_return core_->waiting;
+}
+
+awaitable<Result<QueueStats>> InProcessJobQueue::stats() {
+  const auto now = std::chrono::steady_clock::now();
+  const std::lock_guard lock(core_->mutex);
+  QueueStats stats{.waiting = core_->waiting, .tenants = core_->ring.size()};
+  for (const auto& tenant : core_->ring) {
+    const auto age =
+        std::chrono::duration_cast<std::chrono::milliseconds>(now - tenant.jobs.front()->entered);
+    stats.oldest = std::max(stats.oldest, age);
+  }
+  co_return stats;
 }
 
 }  // namespace codeapi

@@ -29,6 +29,7 @@ class InProcessJobQueue final : public JobQueue {
   void stop() override;
   std::string taker() const override { return "local"; }
   boost::asio::awaitable<Result<std::size_t>> depth() override;
+  boost::asio::awaitable<Result<QueueStats>> stats() override;
 
   struct Core;  ///< shared with what may outlive the queue; private to the .cc
 

@@ -33,6 +33,7 @@ class LeaseState {
   virtual bool cancelled() const = 0;
   virtual boost::asio::awaitable<void> wait_cancelled() = 0;
   virtual boost::asio::awaitable<Result<void>> complete(std::string answer) = 0;
+  virtual boost::asio::awaitable<Result<void>> hand_back() = 0;
 };
 
 /// A job that this worker, and nobody else, runs. Movable, not copyable. Destroying it before complete() has
@@ -61,8 +62,20 @@ class Lease {
     return state_->complete(std::move(answer));
   }
 
+  /// Gives the job to somebody else, before all that wait and as if it had never been taken; where there is
+  /// nobody else its submitter is answered kUnavailable "shutting down". For a worker that has to end. Fails
+  /// as complete() does.
+  boost::asio::awaitable<Result<void>> hand_back() { return state_->hand_back(); }
+
  private:
   std::unique_ptr<LeaseState> state_;
+};
+
+/// What waits, at a moment.
+struct QueueStats {
+  std::size_t waiting = 0;              ///< jobs no worker has taken
+  std::size_t tenants = 0;              ///< who have such jobs
+  std::chrono::milliseconds oldest{0};  ///< how long the first of them has waited
 };
 
 /// Bounded; fair round-robin between tenants, first in first out within one. Thread-safe: submitters and
@@ -96,6 +109,9 @@ class JobQueue {
 
   /// How many jobs wait for a worker; a moment's view.
   virtual boost::asio::awaitable<Result<std::size_t>> depth() = 0;
+
+  /// The same and more, for metrics.
+  virtual boost::asio::awaitable<Result<QueueStats>> stats() = 0;
 };
 
 }  // namespace codeapi
