@@ -36,6 +36,7 @@ class MeteredLease final : public LeaseState {
   asio::awaitable<Result<void>> complete(std::string answer) override {
     return times_->Time("complete", real_.complete(std::move(answer)));
   }
+  asio::awaitable<Result<void>> hand_back() override { return times_->Time("hand_back", real_.hand_back()); }
 
  private:
   Lease real_;
@@ -47,8 +48,9 @@ class MeteredLease final : public LeaseState {
 MeteredJobQueue::MeteredJobQueue(std::unique_ptr<JobQueue> real, Metrics& metrics)
     : real_(std::move(real)),
       metrics_(metrics),
-      times_(std::make_shared<CallTimes>(metrics, "queue",
-                                         std::initializer_list<std::string_view>{"complete", "depth"})) {
+      times_(std::make_shared<CallTimes>(
+          metrics, "queue",
+          std::initializer_list<std::string_view>{"complete", "hand_back", "depth", "stats"})) {
   for (const std::string_view outcome : kOutcomes) Outcome(outcome);
 }
 

@@ -133,6 +133,7 @@ asio::awaitable<void> Worker::RunJob(Shared& shared, Lease lease) {
   if (shared.metrics != nullptr) counted.emplace(*shared.metrics, request->runtime);
   auto outcome = co_await (shared.runner.Execute(std::move(*request)) || lease.wait_cancelled() ||
                            shared.give_up.wait());
+  if (outcome.index() == 2) co_await lease.hand_back();
   if (outcome.index() != 0) co_return;
   const ExecutionAnswer& answer = std::get<0>(outcome);
   using End = WorkerMetrics::End;
