@@ -1,7 +1,7 @@
 # The front door. Everything here is a short name for something in scripts/, bench/ or cmake.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build root run test test-rootless test-cgroup2 test-runtimes test-sanitizers fuzz soak bench lint \
+.PHONY: help setup build root run up-distributed test test-rootless test-cgroup2 test-runtimes test-sanitizers fuzz soak bench lint \
 	format clean root-for-test root-for-bench root-for-soak root-for-test-runtimes
 # Steps print their progress in order, and each uses all cores itself.
 .NOTPARALLEL:
@@ -13,7 +13,7 @@ PYTHON := /usr/bin/python3
 help: ## show this
 	@echo 'codeapi: runs untrusted code in fresh, locked cells.'
 	@echo
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## install what is needed from Debian 12 (nothing to do: one line)
 	@scripts/setup.sh
@@ -26,6 +26,9 @@ root: build ## the languages and packages that programs see, into build/root; PR
 
 run: ## set up, build, start the service on 127.0.0.1:3112 and run an example through it
 	@scripts/run.sh
+
+up-distributed: ## the service as many processes on loopback (Redis, S3, file server, 2 APIs, 3 workers) until Ctrl-C
+	@scripts/up-distributed.sh
 
 test: root-for-test setup ## set up, build and run every test
 	@scripts/build.sh release

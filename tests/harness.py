@@ -243,6 +243,28 @@ class FileServer(Server):
         self.ready = f"codeapi: listening on http://{self.address}:{self.port}"
 
 
+class Api(Server):
+    """One `codeapi api` process. `environment` names Redis and where the files are."""
+
+    role = "api"
+
+    def __init__(self, environment):
+        super().__init__(environment)
+        self.settings.pop("CODEAPI_DATA_DIR")
+
+
+class Worker(Server):
+    """One `codeapi worker` process; its HTTP is health and metrics only."""
+
+    role = "worker"
+
+    def __init__(self, environment):
+        super().__init__(environment)
+        self.settings.pop("CODEAPI_DATA_DIR")
+        self.settings.pop("SERVICE_PORT")
+        self.settings["WORKER_HEALTH_PORT"] = self.port
+
+
 def reference(file, **changes):
     """The entry of a request's `files` that hands `file`, out of an earlier answer, to the next program."""
     return {"id": file["id"], "resource_id": file["id"], "name": file["name"],

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 
 #include "api/api_metrics.h"
@@ -42,7 +43,14 @@ struct ApiCall {
   Request& request;
   Principal principal;
   Plan plan;
+  std::unique_ptr<ObjectStore>
+      traced;  ///< ApiContext::objects as part of the request's trace, if that matters
 };
+
+/// The store to use for a request.
+inline ObjectStore& ObjectsFor(const ApiContext& api, const ApiCall& call) {
+  return call.traced ? *call.traced : api.objects;
+}
 
 /// POST /v1/exec
 asio::awaitable<Response> HandleExec(const ApiContext& api, ApiCall& call);

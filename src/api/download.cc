@@ -8,7 +8,7 @@ namespace codeapi {
 asio::awaitable<Response> HandleDownload(const ApiContext& api, ApiCall& call) {
   auto key = co_await AccessibleObject(api, call);
   if (!key) co_return std::move(key.error());
-  auto reader = co_await api.objects.open(*key);
+  auto reader = co_await ObjectsFor(api, call).open(*key);
   if (!reader) co_return StoreFailed(api, call.request, reader.error(), "Error downloading file");
   const ObjectInfo& info = (*reader)->info();
   Response response;

@@ -6,6 +6,7 @@
 #include "api/responses.h"
 #include "api/session_access.h"
 #include "base/ids.h"
+#include "base/log_hash.h"
 
 namespace codeapi {
 namespace {
@@ -15,6 +16,7 @@ Response SubmitFailed(const ApiContext& api, const Request& request, const std::
   api.log.Write(Severity::kWarning, "execution not answered",
                 {{"execution", id},
                  {"request", request.id},
+                 {"trace", request.trace.trace_id},
                  {"error", ErrorCodeName(error.code)},
                  {"detail", error.message}});
   switch (error.code) {
@@ -47,8 +49,11 @@ asio::awaitable<Response> HandleExec(const ApiContext& api, ApiCall& call) {
   execution.memory_bytes = static_cast<std::uint64_t>(call.plan.run_memory_limit);
   const auto deadline = std::chrono::system_clock::now() + api.settings.job_timeout;
   if (api.metrics != nullptr) api.metrics->Submitted(execution.runtime);
-  auto submitted =
-      co_await api.queue.submit({execution.id, call.principal.tenant, execution.Encode(), deadline});
+  auto submitted = co_await api.queue.submit({.id = execution.id,
+                                              .tenant = call.principal.tenant,
+                                              .payload = execution.Encode(),
+                                              .deadline = deadline,
+                                              .trace = call.request.trace.Header()});
   if (!submitted) co_return SubmitFailed(api, call.request, execution.id, submitted.error());
   auto answer = ExecutionAnswer::Decode(*submitted);
   if (!answer) co_return SubmitFailed(api, call.request, execution.id, answer.error());
@@ -58,6 +63,12 @@ asio::awaitable<Response> HandleExec(const ApiContext& api, ApiCall& call) {
     auto kept = co_await OwnSession(api, execution.id, *SessionKey(call.principal, {}));
     if (!kept) co_return SubmitFailed(api, call.request, execution.id, kept.error());
   }
+  api.log.Write(Severity::kInfo, "execution answered",
+                {{"execution", execution.id},
+                 {"tenant", LogHash(call.principal.tenant)},
+                 {"request", call.request.id},
+                 {"trace", call.request.trace.trace_id},
+                 {"status", static_cast<std::int64_t>(answer->status)}});
   Response response =
       TextResponse(answer->status, std::move(answer->body), "application/json; charset=utf-8");
   if (answer->status == 503) response.headers.set("Retry-After", "1");

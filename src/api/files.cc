@@ -12,7 +12,7 @@ namespace json = boost::json;
 asio::awaitable<Response> HandleListFiles(const ApiContext& api, ApiCall& call) {
   auto key = co_await AccessibleObject(api, call);
   if (!key) co_return std::move(key.error());
-  auto objects = co_await api.objects.list(key->session);
+  auto objects = co_await ObjectsFor(api, call).list(key->session);
   if (!objects) co_return StoreFailed(api, call.request, objects.error(), "Error fetching file information");
   const Detail detail = ParseDetail(call.request.query.get("detail"));
   json::array list;
@@ -24,7 +24,7 @@ asio::awaitable<Response> HandleListFiles(const ApiContext& api, ApiCall& call) 
 asio::awaitable<Response> HandleFileMetadata(const ApiContext& api, ApiCall& call) {
   auto key = co_await AccessibleObject(api, call);
   if (!key) co_return std::move(key.error());
-  auto info = co_await api.objects.stat(*key);
+  auto info = co_await ObjectsFor(api, call).stat(*key);
   if (!info) co_return StoreFailed(api, call.request, info.error(), "Error fetching object metadata");
   co_return JsonResponse(200, MetadataJson(*info));
 }
@@ -32,7 +32,7 @@ asio::awaitable<Response> HandleFileMetadata(const ApiContext& api, ApiCall& cal
 asio::awaitable<Response> HandleDeleteFile(const ApiContext& api, ApiCall& call) {
   auto key = co_await AccessibleObject(api, call);
   if (!key) co_return std::move(key.error());
-  auto removed = co_await api.objects.remove(*key);
+  auto removed = co_await ObjectsFor(api, call).remove(*key);
   if (!removed) co_return StoreFailed(api, call.request, removed.error(), "Error deleting file");
   co_return JsonResponse(200, json::object{{"message", "File deleted successfully"},
                                            {"session_id", key->session},

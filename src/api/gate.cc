@@ -30,7 +30,8 @@ asio::awaitable<std::expected<Principal, AuthFailure>> Authenticate(const ApiCon
 }
 
 Response Refused(const ApiContext& api, const Request& request, const AuthFailure& failure) {
-  api.log.Write(Severity::kInfo, "not authenticated", {{"request", request.id}, {"reason", failure.reason}});
+  api.log.Write(Severity::kInfo, "not authenticated",
+                {{"request", request.id}, {"trace", request.trace.trace_id}, {"reason", failure.reason}});
   Response response = ErrorResponse(failure.status, failure.text);
   // RFC 9110 wants a 401 to name a scheme.
   if (failure.status == 401) response.headers.set("WWW-Authenticate", "Bearer");
@@ -55,7 +56,7 @@ asio::awaitable<Response> Admit(const ApiContext& api, const ApiHandler& handler
                                 Principal principal) {
   if (auto problem = ProfileProblem(request)) co_return std::move(*problem);
   const Plan plan = api.plans.For(principal.plan);
-  ApiCall call{request, std::move(principal), plan};
+  ApiCall call{request, std::move(principal), plan, api.objects.traced(request.trace.Header())};
   co_return co_await handler(api, call);
 }
 
@@ -67,8 +68,9 @@ asio::awaitable<Response> Enter(const ApiContext& api, RateLimit rate, const Api
 
   const auto decision = co_await api.rates.Count(rate, *principal);
   if (!decision) {
-    api.log.Write(Severity::kError, "requests cannot be counted",
-                  {{"request", request.id}, {"detail", decision.error().message}});
+    api.log.Write(
+        Severity::kError, "requests cannot be counted",
+        {{"request", request.id}, {"trace", request.trace.trace_id}, {"detail", decision.error().message}});
     co_return RetryLater();
   }
   Response response = decision->allowed
@@ -85,6 +87,7 @@ void LogRefusal(const ApiContext& api, const Request& request, const Response& r
   if (response.status < 400) return;
   api.log.Write(response.status < 500 ? Severity::kInfo : Severity::kWarning, "request refused",
                 {{"request", request.id},
+                 {"trace", request.trace.trace_id},
                  {"method", request.method},
                  {"route", request.route.empty() ? "unmatched" : request.route},
                  {"status", static_cast<std::int64_t>(response.status)}});

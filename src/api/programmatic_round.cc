@@ -49,6 +49,7 @@ asio::awaitable<void> Drop(const ApiContext& api, const ApiCall& call, const Too
   JobSpec spec{execution.job + ".drop", call.principal.tenant, job.Encode(),
                std::chrono::system_clock::now() + std::chrono::seconds(5)};
   spec.worker = execution.record.taker;
+  spec.trace = call.request.trace.Header();
   (void)co_await api.queue.submit(std::move(spec));
 }
 
@@ -109,6 +110,7 @@ Response SubmitFailed(const ApiContext& api, const ApiCall& call, const ToolExec
   api.log.Write(Severity::kWarning, "round not answered",
                 {{"execution", execution.id},
                  {"request", call.request.id},
+                 {"trace", call.request.trace.trace_id},
                  {"error", ErrorCodeName(error.code)},
                  {"detail", error.message}});
   switch (error.code) {
@@ -128,6 +130,7 @@ asio::awaitable<Result<RoundAnswer>> Submit(const ApiContext& api, const ApiCall
   JobSpec spec{execution.job, call.principal.tenant, job.Encode(),
                std::chrono::system_clock::now() + api.settings.job_timeout};
   if (job.kind == ToolJob::Kind::kContinue) spec.worker = execution.record.taker;
+  spec.trace = call.request.trace.Header();
   auto submitted = co_await api.queue.submit(std::move(spec));
   if (!submitted) co_return std::unexpected(submitted.error());
   co_return RoundAnswer::Decode(*submitted);

@@ -69,7 +69,10 @@ Response StoreFailed(const ApiContext& api, const Request& request, const Error&
                      std::string_view text) {
   if (error.code == ErrorCode::kNotFound) return FileNotFound();
   api.log.Write(Severity::kError, "object store failed",
-                {{"request", request.id}, {"route", request.route}, {"detail", error.message}});
+                {{"request", request.id},
+                 {"trace", request.trace.trace_id},
+                 {"route", request.route},
+                 {"detail", error.message}});
   return error.code == ErrorCode::kUnavailable ? RetryLater() : ErrorResponse(500, text);
 }
 

@@ -28,7 +28,8 @@ class Filling {
   // Streams one file into the store; its id.
   asio::awaitable<UploadForm::Outcome<std::string>> Store(const UploadForm::File& file) {
     const ObjectKey key{session_, NewId()};
-    auto writer = co_await api_.objects.create(key, {file.name, file.content_type, form_.read_only()});
+    auto writer =
+        co_await ObjectsFor(api_, call_).create(key, {file.name, file.content_type, form_.read_only()});
     if (!writer) co_return Failed(writer.error());
     std::uint64_t size = 0;
     while (true) {
@@ -57,6 +58,7 @@ class Filling {
     }
     api_.log.Write(Severity::kInfo, "files uploaded",
                    {{"request", call_.request.id},
+                    {"trace", call_.request.trace.trace_id},
                     {"session", session_},
                     {"files", static_cast<std::int64_t>(stored_.size())},
                     {"bytes", static_cast<std::int64_t>(bytes_)}});
@@ -65,14 +67,15 @@ class Filling {
 
   // What cannot be removed now nobody can reach, and the janitor finds it.
   asio::awaitable<void> Discard() {
-    for (const ObjectKey& key : stored_) (void)co_await api_.objects.remove(key);
+    for (const ObjectKey& key : stored_) (void)co_await ObjectsFor(api_, call_).remove(key);
     stored_.clear();
   }
 
  private:
   std::unexpected<UploadProblem> Failed(const Error& error) {
-    api_.log.Write(Severity::kError, "upload not stored",
-                   {{"request", call_.request.id}, {"detail", error.message}});
+    api_.log.Write(
+        Severity::kError, "upload not stored",
+        {{"request", call_.request.id}, {"trace", call_.request.trace.trace_id}, {"detail", error.message}});
     if (error.code == ErrorCode::kUnavailable)
       return std::unexpected(UploadProblem{503, "Service is temporarily unavailable", false});
     return std::unexpected(UploadProblem{500, "Error uploading files", false});

@@ -1,5 +1,6 @@
-// `codeapi keys`: API keys, made and revoked in the state file, beside a running server or before the first
-// start. A key is on stdout exactly once and alone, so that it can go straight into a file or a secret store.
+// `codeapi keys`: API keys, made and revoked in the state file or in Redis, beside a running server or before
+// the first start. A key is on stdout exactly once and alone, so that it can go straight into a file or a
+// secret store.
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -22,6 +23,8 @@
 #include "app/wiring.h"
 #include "auth/api_keys.h"
 #include "base/settings_values.h"
+#include "net/redis_options.h"
+#include "store/redis_state_store.h"
 #include "store/sqlite_state_store.h"
 
 namespace codeapi {
@@ -76,13 +79,24 @@ Result<void> BecomeOwner(const std::string& directory) {
 
 struct State {
   Settings settings;
-  std::unique_ptr<SqliteStateStore> store;
+  std::unique_ptr<asio::thread_pool> threads;  // that work the connection to Redis, if that is the store
+  std::unique_ptr<StateStore> store;
 };
 
 // `create`: make what is not there, as `codeapi serve` would.
 Result<State> Open(const std::optional<std::string>& data_dir, bool create) {
   auto settings = LoadSettings();
   if (!settings) return std::unexpected(std::move(settings.error()));
+  // Beside processes that meet in Redis, keys are there too.
+  auto redis = RedisOptionsFrom(*settings);
+  if (!redis) return std::unexpected(redis.error());
+  if (*redis) {
+    auto threads = std::make_unique<asio::thread_pool>(1);
+    auto shared =
+        RedisStateStore::Make(threads->get_executor(), std::move(**redis), {settings->redis_prefix});
+    if (!shared) return std::unexpected(shared.error());
+    return State{std::move(*settings), std::move(threads), std::move(*shared)};
+  }
   if (data_dir) settings->data_dir = *data_dir;
   if (settings->data_dir.empty()) {
     if (auto chosen = UseDefaultDataDirectory(*settings); !chosen) return std::unexpected(chosen.error());
@@ -97,7 +111,7 @@ Result<State> Open(const std::optional<std::string>& data_dir, bool create) {
   }
   auto store = SqliteStateStore::Open(file);
   if (!store) return std::unexpected(std::move(store.error()));
-  return State{std::move(*settings), std::move(*store)};
+  return State{std::move(*settings), nullptr, std::move(*store)};
 }
 
 int Create(const KeysOptions& options) {

@@ -9,6 +9,28 @@
 #include "app/spdlog_log.h"
 
 namespace codeapi {
+namespace {
+
+// Probes and scrapes come every few seconds and tell nothing.
+bool IsProbe(std::string_view route) {
+  return route == "/v1/health" || route == "/health" || route == "/ready" || route == "/live" ||
+         route == "/metrics";
+}
+
+void LogRequest(Log& log, const Request& request, int status) {
+  if (request.id.empty() || IsProbe(request.route)) return;
+  const auto took = std::chrono::steady_clock::now() - request.started;
+  log.Write(Severity::kInfo, "request",
+            {{"request", request.id},
+             {"trace", request.trace.trace_id},
+             {"span", request.trace.span_id},
+             {"method", request.method},
+             {"route", request.route.empty() ? "unmatched" : request.route},
+             {"status", static_cast<std::int64_t>(status)},
+             {"ms", std::chrono::duration_cast<std::chrono::milliseconds>(took).count()}});
+}
+
+}  // namespace
 
 ServiceHost::ServiceHost(Settings the_settings)
     : settings(std::move(the_settings)),
@@ -26,7 +48,10 @@ Result<std::unique_ptr<HttpServer>> ServiceHost::Listen(std::string address, std
   options.address = address;
   options.port = port;
   options.log = [this](std::string_view text) { log->Write(Severity::kWarning, "http", {{"detail", text}}); };
-  options.observe = metrics.http_observer();
+  options.observe = [this, count = metrics.http_observer()](const Request& request, int status) {
+    count(request, status);
+    LogRequest(*log, request, status);
+  };
   auto server = HttpServer::Start(io_.get_executor(), std::move(options), std::move(router));
   if (server) Say("listening on " + ListeningUrl(address, (*server)->port()));
   return server;

@@ -2,20 +2,30 @@
 
 #include "app/object_store.h"
 #include "app/wiring.h"
+#include "net/redis_options.h"
 #include "store/in_process_job_queue.h"
 #include "store/metered_job_queue.h"
 #include "store/metered_state_store.h"
+#include "store/redis_job_queue.h"
+#include "store/redis_state_store.h"
 #include "store/sqlite_state_store.h"
 
 namespace codeapi {
 
 bool UsesRedis(const Settings& settings) {
-  return IsSet(settings, "REDIS_URL") || IsSet(settings, "REDIS_HOST");
+  return !settings.redis_url.empty() || !settings.redis_host.empty();
 }
 
 namespace {
 
 Result<std::unique_ptr<StateStore>> OpenState(ServiceHost& host) {
+  auto redis = RedisOptionsFrom(host.settings);
+  if (!redis) return std::unexpected(redis.error());
+  if (*redis) {
+    auto shared = RedisStateStore::Make(host.executor(), std::move(**redis), {host.settings.redis_prefix});
+    if (!shared) return std::unexpected(shared.error());
+    return std::move(*shared);
+  }
   const std::string& directory = host.settings.data_dir;
   if (auto made = MakeDataDirectory(directory); !made) return std::unexpected(made.error());
   auto state = SqliteStateStore::Open(directory + "/state.sqlite");
@@ -24,6 +34,16 @@ Result<std::unique_ptr<StateStore>> OpenState(ServiceHost& host) {
 }
 
 Result<std::unique_ptr<JobQueue>> OpenQueue(ServiceHost& host) {
+  auto redis = RedisOptionsFrom(host.settings);
+  if (!redis) return std::unexpected(redis.error());
+  if (*redis) {
+    RedisJobQueueOptions options;
+    options.prefix = host.settings.redis_prefix;
+    options.max_waiting = static_cast<std::size_t>(host.settings.queue_max);
+    auto shared = RedisJobQueue::Make(std::move(**redis), std::move(options));
+    if (!shared) return std::unexpected(shared.error());
+    return std::move(*shared);
+  }
   return std::make_unique<InProcessJobQueue>(
       InProcessJobQueueOptions{static_cast<std::size_t>(host.settings.queue_max)});
 }

@@ -45,6 +45,7 @@ ClientRequest RemoteFiles::request(std::string method, std::string_view path) co
   request.method = std::move(method);
   request.url = url + std::string(path);
   if (!token.empty()) request.headers.add(std::string(kInternalTokenHeader), token);
+  if (!trace.empty()) request.headers.add("traceparent", trace);
   return request;
 }
 

@@ -16,15 +16,17 @@
 
 namespace codeapi {
 
-/// What a RemoteObjectStore shares with its readers and writers. Thread-safe.
+/// What a RemoteObjectStore shares with its readers and writers. A copy with another `trace` is a view of the
+/// same. Thread-safe.
 struct RemoteFiles {
   boost::asio::any_io_executor executor;  ///< for uploads that run beside their writer
-  std::unique_ptr<HttpClient> client;
+  std::shared_ptr<HttpClient> client;
   std::string url;    ///< without a slash at its end
   std::string token;  ///< empty: none is sent
-  std::atomic<bool> closed = false;
+  std::string trace;  ///< traceparent that is sent; empty: none is
+  std::shared_ptr<std::atomic<bool>> closed = std::make_shared<std::atomic<bool>>(false);
 
-  /// A request for `path` with the token.
+  /// A request for `path` with the token and the trace.
   ClientRequest request(std::string method, std::string_view path) const;
 
   /// A PUT of one object, still without body.

@@ -30,7 +30,7 @@ class RemoteReader final : public ObjectReader {
 
   asio::awaitable<Result<std::size_t>> read(std::span<char> buffer) override {
     if (buffer.empty()) co_return 0uz;
-    if (files_->closed) co_return Fail(ErrorCode::kUnavailable, "the store is closed");
+    if (*files_->closed) co_return Fail(ErrorCode::kUnavailable, "the store is closed");
     // The body has a Content-Length, so an end before it is an error and not a 0.
     auto got = co_await Shielded(body_->read(buffer));
     if (!got) co_return std::unexpected(ConnectionError(got.error()));
@@ -117,10 +117,11 @@ asio::awaitable<Result<void>> Check(Files files) {
 
 }  // namespace
 
-RemoteObjectStore::RemoteObjectStore(std::shared_ptr<RemoteFiles> files) : files_(std::move(files)) {}
+RemoteObjectStore::RemoteObjectStore(std::shared_ptr<RemoteFiles> files, bool view)
+    : files_(std::move(files)), view_(view) {}
 
 RemoteObjectStore::~RemoteObjectStore() {
-  files_->closed = true;
+  if (!view_) *files_->closed = true;
 }
 
 Result<std::unique_ptr<RemoteObjectStore>> RemoteObjectStore::Open(const asio::any_io_executor& executor,
@@ -137,7 +138,7 @@ Result<std::unique_ptr<RemoteObjectStore>> RemoteObjectStore::Open(const asio::a
   files->url = std::move(options.url);
   while (files->url.ends_with('/')) files->url.pop_back();
   files->token = std::move(options.token);
-  return std::unique_ptr<RemoteObjectStore>(new RemoteObjectStore(std::move(files)));
+  return std::unique_ptr<RemoteObjectStore>(new RemoteObjectStore(std::move(files), false));
 }
 
 asio::awaitable<Result<std::unique_ptr<ObjectWriter>>> RemoteObjectStore::create(ObjectKey key,
@@ -172,6 +173,12 @@ asio::awaitable<Result<std::vector<std::string>>> RemoteObjectStore::sessions(st
 asio::awaitable<Result<void>> RemoteObjectStore::remove(ObjectKey key) {
   if (auto checked = CheckObjectKey(key); !checked) co_return std::unexpected(checked.error());
   co_return co_await Shielded(RemoveObject(files_, std::move(key)));
+}
+
+std::unique_ptr<ObjectStore> RemoteObjectStore::traced(std::string trace) {
+  auto files = std::make_shared<RemoteFiles>(*files_);
+  files->trace = std::move(trace);
+  return std::unique_ptr<ObjectStore>(new RemoteObjectStore(std::move(files), true));
 }
 
 asio::awaitable<Result<void>> RemoteObjectStore::check() {

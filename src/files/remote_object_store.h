@@ -43,10 +43,12 @@ class RemoteObjectStore final : public ObjectStore {
                                                                     std::size_t limit) override;
   boost::asio::awaitable<Result<void>> remove(ObjectKey key) override;
   boost::asio::awaitable<Result<void>> check() override;
+  std::unique_ptr<ObjectStore> traced(std::string trace) override;
 
  private:
-  explicit RemoteObjectStore(std::shared_ptr<RemoteFiles> files);
+  RemoteObjectStore(std::shared_ptr<RemoteFiles> files, bool view);
   std::shared_ptr<RemoteFiles> files_;
+  const bool view_;  // of another one, which decides when it is closed
 };
 
 }  // namespace codeapi

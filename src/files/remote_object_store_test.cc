@@ -3,6 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <mutex>
+#include <set>
+
 #include <boost/asio/executor_work_guard.hpp>
 
 #include "files/files_fixture.h"
@@ -231,6 +235,42 @@ TEST_F(RemoteStore, WhatWasStoredBeforeTheConnectionBrokeIsFound) {
     ASSERT_TRUE(put) << put.error().message;
     EXPECT_EQ(put->size, size);
   }
+}
+
+TEST_F(RemoteStore, AViewOfATraceTakesItAlongAndEndsWithTheStore) {
+  std::mutex mutex;
+  std::vector<std::string> traces, spans;
+  ServerOptions options;
+  options.observe = [&](const Request& request, int) {
+    const std::lock_guard lock(mutex);
+    traces.push_back(request.trace.trace_id);
+    spans.push_back(request.trace.span_id);
+  };
+  const TraceContext trace = NewTrace();
+  std::unique_ptr<ObjectReader> reader;
+  {
+    FileService service("", nullptr, std::move(options));
+    auto store = open(service.url());
+    const auto view = store->traced(trace.Header());
+    ASSERT_TRUE(view);
+    ASSERT_TRUE(Await(Put(*view, key_, "small")));
+    const ObjectKey large{key_.session, NewId()};
+    ASSERT_TRUE(Await(Put(*view, large, Bytes(2'000'000))));
+    EXPECT_EQ(Await(Get(*view, key_)), "small");
+    ASSERT_TRUE(Await(view->list(key_.session)));
+    ASSERT_TRUE(Await(store->stat(key_)));  // the store itself belongs to no trace
+    reader = Await(view->open(large)).value();
+    store.reset();
+    std::vector<char> buffer(10);
+    EXPECT_EQ(CodeOf(Await(reader->read(buffer))), ErrorCode::kUnavailable);
+    EXPECT_EQ(CodeOf(Await(Put(*view, {NewId(), NewId()}, "x"))), ErrorCode::kUnavailable);
+    reader.reset();
+  }
+  // The one that is of another trace is the store's own.
+  ASSERT_GE(traces.size(), 5u);
+  EXPECT_EQ(std::ranges::count(traces, trace.trace_id), static_cast<std::ptrdiff_t>(traces.size()) - 1);
+  EXPECT_EQ(std::set<std::string>(spans.begin(), spans.end()).size(), spans.size());
+  EXPECT_THAT(spans, ::testing::Not(::testing::Contains(trace.span_id)));
 }
 
 }  // namespace

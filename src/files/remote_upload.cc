@@ -131,7 +131,7 @@ void RemoteWriter::start() {
 asio::awaitable<Result<void>> RemoteWriter::write(std::span<const char> data) {
   if (ended_) co_return Fail(ErrorCode::kInvalid, "write to an object that has ended");
   Result<void> done;
-  if (files_->closed) {
+  if (*files_->closed) {
     done = Closed();
   } else if (data.size() <= kPiece - kept_.size()) {
     kept_.append(data.data(), data.size());
@@ -174,7 +174,7 @@ asio::awaitable<Result<void>> RemoteWriter::push(std::span<const char> data) {
 
 asio::awaitable<Result<ObjectInfo>> RemoteWriter::commit() {
   if (ended_) co_return Fail(ErrorCode::kInvalid, "commit of an object that has ended");
-  Result<ObjectInfo> done = files_->closed ? Result<ObjectInfo>(Closed()) : co_await Shielded(finish());
+  Result<ObjectInfo> done = *files_->closed ? Result<ObjectInfo>(Closed()) : co_await Shielded(finish());
   end();
   co_return done;
 }

@@ -83,6 +83,8 @@ asio::awaitable<bool> HttpConnection::serve(bool first) {
     co_return false;
   }
   request.id = RequestId(request.header("X-Request-ID"));
+  // Of several nobody knows which is meant.
+  request.trace = TraceFrom(request.headers.count("traceparent") == 1 ? request.header("traceparent") : "");
   Observation observation(context_->options, request);
   handling_ = true;
   if (reader_.body_done()) watch();

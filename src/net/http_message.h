@@ -19,6 +19,7 @@
 #include <boost/json/value.hpp>
 
 #include "base/result.h"
+#include "base/trace.h"
 
 namespace codeapi {
 
@@ -127,6 +128,7 @@ struct Request {
   Request& operator=(const Request&) = delete;
 
   std::string id;  ///< names it in logs and in X-Request-ID: the client's own if that can be used, else made
+  TraceContext trace;  ///< our hop of the trace that its traceparent names, or of one of its own
   std::string method;  ///< as sent: "GET"
   std::string target;  ///< as sent: "/v1/download/a/b%20c?kind=user"
   std::string path;    ///< the target's path, still percent-encoded: "/v1/download/a/b%20c"

@@ -36,6 +36,7 @@ class MeteredLease final : public LeaseState {
   asio::awaitable<Result<void>> complete(std::string answer) override {
     return times_->Time("complete", real_.complete(std::move(answer)));
   }
+  asio::awaitable<Result<void>> hand_back() override { return times_->Time("hand_back", real_.hand_back()); }
 
  private:
   Lease real_;
@@ -48,7 +49,8 @@ MeteredJobQueue::MeteredJobQueue(std::unique_ptr<JobQueue> real, Metrics& metric
     : real_(std::move(real)),
       metrics_(metrics),
       times_(std::make_shared<CallTimes>(
-          metrics, "queue", std::initializer_list<std::string_view>{"cancel", "complete", "depth"})) {
+          metrics, "queue",
+          std::initializer_list<std::string_view>{"cancel", "complete", "hand_back", "depth", "stats"})) {
   for (const std::string_view outcome : kOutcomes) Outcome(outcome);
 }
 

@@ -28,6 +28,9 @@ class MeteredJobQueue final : public JobQueue {
   boost::asio::awaitable<Result<std::size_t>> depth() override {
     return times_->Time("depth", real_->depth());
   }
+  boost::asio::awaitable<Result<QueueStats>> stats() override {
+    return times_->Time("stats", real_->stats());
+  }
 
  private:
   prometheus::Counter& Outcome(std::string_view name);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "base/trace.h"
 
 namespace codeapi {
 
@@ -28,6 +29,10 @@ struct ExecutionRequest {
   std::uint64_t wall_ms = 0;
   std::uint64_t cpu_ms = 0;
   std::uint64_t memory_bytes = 0;
+
+  // Not part of the text: the queue knows them, and the worker fills them in.
+  TraceContext trace;      ///< the worker's hop
+  std::string log_tenant;  ///< LogHash() of the tenant
 
   std::string Encode() const;
   static Result<ExecutionRequest> Decode(std::string_view text);

@@ -206,7 +206,8 @@ RunRequest Executor::MakeRun(const ExecutionRequest& request, const std::string&
   return run;
 }
 
-asio::awaitable<Result<std::vector<RunInput>>> Executor::OpenInputs(const ExecutionRequest& request,
+asio::awaitable<Result<std::vector<RunInput>>> Executor::OpenInputs(ObjectStore& objects,
+                                                                    const ExecutionRequest& request,
                                                                     const std::string& source_name) {
   std::vector<RunInput> out;
   const Runtime* runtime = FindRuntime(request.runtime);
@@ -215,7 +216,7 @@ asio::awaitable<Result<std::vector<RunInput>>> Executor::OpenInputs(const Execut
   if (request.input) out.push_back({{CellFileKind::kStdin, {}, 0, false}, *request.input});
   for (std::size_t i = 0; i < request.files.size(); ++i) {
     const InputRef& file = request.files[i];
-    auto opened = co_await objects_.open({file.session, file.id});
+    auto opened = co_await objects.open({file.session, file.id});
     if (!opened) co_return std::unexpected(opened.error());
     const std::shared_ptr<ObjectReader> reader = std::move(*opened);
     out.push_back(
@@ -227,7 +228,11 @@ asio::awaitable<Result<std::vector<RunInput>>> Executor::OpenInputs(const Execut
 
 ExecutionAnswer Executor::Refuse(const ExecutionRequest& request, const Error& error) {
   log_.Write(error.code == ErrorCode::kCancelled ? Severity::kInfo : Severity::kWarning, "execution failed",
-             {{"execution", request.id}, {"error", ErrorCodeName(error.code)}, {"detail", error.message}});
+             {{"execution", request.id},
+              {"tenant", request.log_tenant},
+              {"trace", request.trace.trace_id},
+              {"error", ErrorCodeName(error.code)},
+              {"detail", error.message}});
   switch (error.code) {
     // An object that is gone and one that is not the caller's look the same from outside.
     case ErrorCode::kNotFound:
@@ -259,6 +264,7 @@ void Executor::LogRefusedCalls(const ExecutionRequest& request, const Verdict& v
     if (call.argument) std::snprintf(argument, sizeof argument, "0x%x", *call.argument);
     log_.Write(Severity::kInfo, "system call refused",
                {{"execution", request.id},
+                {"trace", request.trace.trace_id},
                 {"runtime", request.runtime},
                 {"call", call.name},
                 {"number", std::int64_t{call.number}},
@@ -268,7 +274,7 @@ void Executor::LogRefusedCalls(const ExecutionRequest& request, const Verdict& v
   }
   if (verdict.end == RunEnd::kSignal && verdict.signal == SIGSYS) {
     log_.Write(Severity::kInfo, "program killed for a system call",
-               {{"execution", request.id}, {"runtime", request.runtime}});
+               {{"execution", request.id}, {"trace", request.trace.trace_id}, {"runtime", request.runtime}});
   }
 }
 
@@ -279,6 +285,8 @@ bool ExecutionOutcome::stored_files() const {
 void Executor::LogEnd(const ExecutionRequest& request, const Verdict& verdict) {
   log_.Write(Severity::kInfo, "execution ended",
              {{"execution", request.id},
+              {"tenant", request.log_tenant},
+              {"trace", request.trace.trace_id},
               {"runtime", request.runtime},
               {"end", RunEndName(verdict.end)},
               {"code", static_cast<std::int64_t>(verdict.code)},
@@ -294,13 +302,15 @@ asio::awaitable<ExecutionOutcome> Executor::Run(ExecutionRequest request, ToolSu
   const ExecutionAnswer lacking =
       ErrorAnswer(400, "Unsupported language: " + request.runtime + " (it is not installed in this sandbox)");
   if (Lacks(request.runtime)) co_return ExecutionOutcome{lacking, {}};
+  const auto traced = objects_.traced(request.trace.Header());
+  ObjectStore& objects = traced ? *traced : objects_;
   const std::string source_name = FreeSourceName(request);
-  auto inputs = co_await OpenInputs(request, source_name);
+  auto inputs = co_await OpenInputs(objects, request, source_name);
   if (!inputs) co_return ExecutionOutcome{Refuse(request, inputs.error()), {}};
   if ((co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none) {
     co_return ExecutionOutcome{Refuse(request, {ErrorCode::kCancelled, "cancelled"}), {}};
   }
-  AnswerSink sink(objects_, request, limits_);
+  AnswerSink sink(objects, request, limits_);
   RunRequest run = MakeRun(request, source_name);
   std::optional<PeerWithOutput> peer;
   if (tools != nullptr) {
@@ -317,7 +327,9 @@ asio::awaitable<ExecutionOutcome> Executor::Run(ExecutionRequest request, ToolSu
   }
   if (sink.store_error()) {
     log_.Write(Severity::kError, "output not stored",
-               {{"execution", request.id}, {"detail", sink.store_error()->message}});
+               {{"execution", request.id},
+                {"trace", request.trace.trace_id},
+                {"detail", sink.store_error()->message}});
   }
   LogEnd(request, *verdict);
   sink.parts.session = request.id;

@@ -72,7 +72,8 @@ class Executor {
   std::uint64_t output_limit() const { return limits_.output_bytes; }
 
  private:
-  boost::asio::awaitable<Result<std::vector<RunInput>>> OpenInputs(const ExecutionRequest& request,
+  boost::asio::awaitable<Result<std::vector<RunInput>>> OpenInputs(ObjectStore& objects,
+                                                                   const ExecutionRequest& request,
                                                                    const std::string& source_name);
   RunRequest MakeRun(const ExecutionRequest& request, const std::string& source_name) const;
   bool Lacks(const std::string& runtime) const;

@@ -11,6 +11,7 @@
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/experimental/concurrent_channel.hpp>
 
+#include "base/log_hash.h"
 #include "net/wake.h"
 #include "store/latch.h"
 
@@ -24,6 +25,12 @@ namespace {
 
 // Before a queue that did not answer is asked for work again.
 constexpr auto kQueueRetry = std::chrono::seconds(1);
+
+// What the log says of an execution beyond its request.
+void Mark(ExecutionRequest& request, const JobSpec& job) {
+  request.trace = ContinueTrace(job.trace).value_or(TraceContext{});
+  request.log_tenant = LogHash(job.tenant);
+}
 
 // co_spawn wants results that can be made from nothing, which a lease cannot.
 asio::awaitable<void> TakeInto(JobQueue& queue, std::optional<Result<Lease>>& taken) {
@@ -109,7 +116,10 @@ asio::awaitable<Result<Worker::Done>> Worker::Answer(Shared& shared, const JobSp
   if (ToolJob::Is(job.payload)) {
     auto round = ToolJob::Decode(job.payload);
     if (!round) co_return std::unexpected(round.error());
-    if (round->request) count(round->request->runtime);
+    if (round->request) {
+      count(round->request->runtime);
+      Mark(*round->request, job);
+    }
     RoundAnswer answer = co_await shared.tools.Round(std::move(*round));
     answer.taker = shared.queue.taker();
     co_return Done{answer.Encode(), false};
@@ -117,6 +127,7 @@ asio::awaitable<Result<Worker::Done>> Worker::Answer(Shared& shared, const JobSp
   auto request = ExecutionRequest::Decode(job.payload);
   if (!request) co_return std::unexpected(request.error());
   count(request->runtime);
+  Mark(*request, job);
   const ExecutionAnswer answer = co_await shared.runner.Execute(std::move(*request));
   co_return Done{answer.Encode(), answer.status >= 500};
 }
@@ -147,6 +158,7 @@ asio::awaitable<void> Worker::RunJob(Shared& shared, Lease lease) {
   std::optional<WorkerMetrics::Job> counted;
   auto outcome =
       co_await (Answer(shared, lease.job(), counted) || lease.wait_cancelled() || shared.give_up.wait());
+  if (outcome.index() == 2) co_await lease.hand_back();
   if (outcome.index() != 0) co_return;
   auto& answer = std::get<0>(outcome);
   if (!answer) {

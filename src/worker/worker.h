@@ -35,7 +35,7 @@ class Worker {
   void Resume();
 
   /// Returns when the queue has been stopped and every job that was taken is answered. Jobs that have not
-  /// ended within `grace` are ended and given up, so that somebody else may run them.
+  /// ended within `grace` are ended and handed back, so that somebody else may run them.
   boost::asio::awaitable<void> Wait(std::chrono::milliseconds grace = std::chrono::hours(24 * 365));
 
  private:

@@ -12,6 +12,7 @@ import subprocess
 
 import pytest
 from identity import Keys, new_api_key
+from stack import Stack
 
 HERE = pathlib.Path(__file__).resolve().parent
 SECONDS = 300
@@ -75,3 +76,8 @@ def test_with_an_api_key(make_server, client_packages, tmp_path):
     server = make_server({"CODEAPI_AUTH_PROVIDER": "api-key", "MAX_REQUESTS": 1000, "UPLOAD_MAX_REQUESTS": 1000})
     key = new_api_key(server, user="user-0001", tenant="legacy")
     drive(server, client_packages, tmp_path, TRY_API_KEY=key)
+
+
+def test_with_every_role_a_process_of_its_own(client_packages, tmp_path):
+    with Stack(apis=1, workers=2) as stack:
+        drive(stack.apis[0], client_packages, tmp_path, TRY_NO_AUTH="1")
