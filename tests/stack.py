@@ -42,8 +42,11 @@ class Redis:
         assert self.process.poll() is None, (self.directory / "redis.log").read_text()[-2000:]
         try:
             with socket.create_connection(("127.0.0.1", self.port), timeout=1) as connection:
-                connection.sendall(f"AUTH {self.password}\r\nPING\r\n".encode())
-                return b"PONG" in connection.recv(100) + connection.recv(100)
+                connection.sendall(f"AUTH {self.password}\r\nPING\r\nQUIT\r\n".encode())
+                answer = b""
+                while piece := connection.recv(100):
+                    answer += piece
+                return b"PONG" in answer
         except OSError:
             return False
 
