@@ -13,6 +13,7 @@ import subprocess
 import pytest
 from identity import Keys, new_api_key
 from stack import Stack
+from stack import Stack
 
 HERE = pathlib.Path(__file__).resolve().parent
 SECONDS = 300
@@ -80,4 +81,9 @@ def test_with_an_api_key(make_server, client_packages, tmp_path):
 
 def test_with_every_role_a_process_of_its_own(client_packages, tmp_path):
     with Stack(apis=1, workers=2) as stack:
+        drive(stack.apis[0], client_packages, tmp_path, TRY_NO_AUTH="1")
+
+
+def test_distributed_over_redis_and_s3(client_packages, tmp_path):
+    with Stack(workers=2) as stack:
         drive(stack.apis[0], client_packages, tmp_path, TRY_NO_AUTH="1")
