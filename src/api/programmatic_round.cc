@@ -70,6 +70,11 @@ asio::awaitable<Response> Waits(const ApiContext& api, const ApiCall& call, Tool
   record.answer = RenderWaiting(execution.id, tools, answer);
   Response response = TextResponse(200, record.answer, kJsonType);
   auto saved = co_await ToolRecords(api.state).Save(execution.id, record);
+  if (!saved && saved.error().code == ErrorCode::kTooLarge) {
+    // The inputs are in the calls as well. Who asks again hears it from the program, which still waits.
+    record.answer.clear();
+    saved = co_await ToolRecords(api.state).Save(execution.id, record);
+  }
   if (saved) co_return response;
   api.log.Write(Severity::kWarning, "tool calls not recorded",
                 {{"execution", execution.id}, {"detail", saved.error().message}});
