@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <exception>
 #include <utility>
 
 #include <boost/asio/experimental/awaitable_operators.hpp>
@@ -42,8 +43,8 @@ std::string Digest(const std::string& text) {
   return sum.finish();
 }
 
-// From here on a client that hangs up is told by the queue, not by an exception: there is something to be
-// put back in order.
+// While names are held a client that hangs up is told by the queue and not by an exception: they must be let
+// go of.
 class WithoutThrowing {
  public:
   static asio::awaitable<bool> Begin() {
@@ -54,19 +55,30 @@ class WithoutThrowing {
   static asio::awaitable<void> End(bool before) { co_await asio::this_coro::throw_if_cancelled(before); }
 };
 
-// Plays the round while the names it needs are held; they are free again afterwards, however it ends.
+// Plays the round while its names are held. A client that left before the beginning cannot be noticed later.
 asio::awaitable<Response> PlayHeld(const ApiContext& api, ApiCall& call, ToolExecution execution, ToolJob job,
-                                   std::vector<StateLock> held) {
+                                   std::vector<StateLock>& held) {
   using namespace asio::experimental::awaitable_operators;  // NOLINT: the only way to get operator||
+  if ((co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none) {
+    co_return RetryLater();
+  }
   const auto hold = [&]() -> asio::awaitable<void> {
     if (held.empty()) co_return co_await StateLock::Idle();
     if (held.size() == 1) co_return co_await held[0].Hold();
     co_await (held[0].Hold() || held[1].Hold());
   };
-  const bool throwing = co_await WithoutThrowing::Begin();
-  auto outcome = co_await (PlayRound(api, call, std::move(execution), std::move(job)) || hold());
-  for (StateLock& lock : held) co_await lock.Release();
-  co_await WithoutThrowing::End(throwing);
+  // With an exception of its own it would not end the holding.
+  std::exception_ptr failure;
+  const auto play = [&]() -> asio::awaitable<Response> {
+    try {
+      co_return co_await PlayRound(api, call, std::move(execution), std::move(job));
+    } catch (...) {
+      failure = std::current_exception();
+    }
+    co_return Response{};
+  };
+  auto outcome = co_await (play() || hold());
+  if (failure) std::rethrow_exception(failure);
   if (outcome.index() == 0) co_return std::move(std::get<0>(outcome));
   co_return RetryLater();
 }
@@ -87,7 +99,8 @@ asio::awaitable<std::optional<Response>> Register(const ApiContext& api, const A
   co_return std::nullopt;
 }
 
-asio::awaitable<Response> StartProgram(const ApiContext& api, ApiCall& call, const json::object& body) {
+asio::awaitable<Response> StartProgram(const ApiContext& api, ApiCall& call, const json::object& body,
+                                       std::vector<StateLock>& held) {
   auto parsed = ParseProgrammaticRequest(body, api.settings);
   if (!parsed) co_return ErrorResponse(400, parsed.error().message);
   auto allowed = co_await MayRead(api, call.principal, parsed->exec);
@@ -112,10 +125,9 @@ asio::awaitable<Response> StartProgram(const ApiContext& api, ApiCall& call, con
                     "of \"code\", \"tools\", or \"files\".",
                     size, kMaxToolRecord));
   }
-  std::vector<StateLock> held;
   if (auto refused = co_await Register(api, call, execution, held)) co_return std::move(*refused);
   ToolJob job{ToolJob::Kind::kStart, execution.id, std::move(request), execution.record.tools, {}};
-  co_return co_await PlayHeld(api, call, std::move(execution), std::move(job), std::move(held));
+  co_return co_await PlayHeld(api, call, std::move(execution), std::move(job), held);
 }
 
 // Takes the results into the record: those that are new, and those that need to be kept.
@@ -177,10 +189,11 @@ asio::awaitable<Response> Resume(const ApiContext& api, ApiCall& call, ToolExecu
     co_return ToolFailure(503, execution.id,
                           "Failed to persist replay continuation; please retry the same request");
   }
-  co_return co_await PlayHeld(api, call, std::move(execution), std::move(job), std::exchange(held, {}));
+  co_return co_await PlayHeld(api, call, std::move(execution), std::move(job), held);
 }
 
-asio::awaitable<Response> ContinueProgram(const ApiContext& api, ApiCall& call, const json::object& body) {
+asio::awaitable<Response> ContinueProgram(const ApiContext& api, ApiCall& call, const json::object& body,
+                                          std::vector<StateLock>& held) {
   auto results = ParseToolResults(body);
   if (!results) co_return ErrorResponse(400, results.error().message);
   const json::value& token = body.at("continuation_token");
@@ -188,22 +201,38 @@ asio::awaitable<Response> ContinueProgram(const ApiContext& api, ApiCall& call, 
   if (token.is_string()) execution.id = ExecutionOfToken(token.as_string());
   if (execution.id.empty()) co_return ErrorResponse(400, "Invalid continuation token");
   execution.job = NewId();
-  std::vector<StateLock> held;
-  held.emplace_back(api.state, "tools-lock:" + execution.id, execution.job);
-  const auto free = co_await held.back().Acquire();
+  StateLock lock(api.state, "tools-lock:" + execution.id, execution.job);
+  const auto free = co_await lock.Acquire();
   if (!free) co_return RetryLater();
   if (!*free) {
     co_return ErrorResponse(409,
                             "Another continuation is already in flight for this execution; retry shortly");
   }
-  Response response = co_await Resume(api, call, std::move(execution), std::move(*results), held);
-  for (StateLock& lock : held) co_await lock.Release();  // where no round was played
-  co_return response;
+  held.push_back(std::move(lock));
+  co_return co_await Resume(api, call, std::move(execution), std::move(*results), held);
 }
 
 bool Continues(const json::object& body) {
   const json::value* token = Member(body, "continuation_token");
   return token != nullptr && !(token->is_string() && token->as_string().empty());
+}
+
+// The names that a request took are free again when it has ended, however that happens.
+asio::awaitable<Response> Serve(const ApiContext& api, ApiCall& call, const json::object& body) {
+  const bool throwing = co_await WithoutThrowing::Begin();
+  std::vector<StateLock> held;
+  std::exception_ptr failure;
+  Response response;
+  try {
+    response = Continues(body) ? co_await ContinueProgram(api, call, body, held)
+                               : co_await StartProgram(api, call, body, held);
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  for (StateLock& lock : held) co_await lock.Release();
+  co_await WithoutThrowing::End(throwing);
+  if (failure) std::rethrow_exception(failure);
+  co_return response;
 }
 
 }  // namespace
@@ -213,8 +242,7 @@ asio::awaitable<Response> HandleProgrammatic(const ApiContext& api, ApiCall& cal
   if (!text) co_return std::move(text.error());
   const auto body = ParseBody(*text);
   if (!body) co_return ErrorResponse(400, body.error().message);
-  if (Continues(*body)) co_return co_await ContinueProgram(api, call, *body);
-  co_return co_await StartProgram(api, call, *body);
+  co_return co_await Serve(api, call, *body);
 }
 
 asio::awaitable<Response> HandleProgrammaticCancel(const ApiContext& api, ApiCall& call) {

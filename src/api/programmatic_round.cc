@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include <boost/asio/this_coro.hpp>
 #include <boost/json.hpp>
 
 #include "api/programmatic_request.h"
@@ -70,6 +71,11 @@ asio::awaitable<Response> Waits(const ApiContext& api, const ApiCall& call, Tool
   record.answer = RenderWaiting(execution.id, tools, answer);
   Response response = TextResponse(200, record.answer, kJsonType);
   auto saved = co_await ToolRecords(api.state).Save(execution.id, record);
+  if (!saved && saved.error().code == ErrorCode::kTooLarge) {
+    // The inputs are in the calls as well. Who asks again hears it from the program, which still waits.
+    record.answer.clear();
+    saved = co_await ToolRecords(api.state).Save(execution.id, record);
+  }
   if (saved) co_return response;
   api.log.Write(Severity::kWarning, "tool calls not recorded",
                 {{"execution", execution.id}, {"detail", saved.error().message}});
@@ -127,6 +133,10 @@ Response SubmitFailed(const ApiContext& api, const ApiCall& call, const ToolExec
 
 asio::awaitable<Result<RoundAnswer>> Submit(const ApiContext& api, const ApiCall& call,
                                             const ToolExecution& execution, const ToolJob& job) {
+  // The queue would not notice any more that the client has left.
+  if ((co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none) {
+    co_return Fail(ErrorCode::kCancelled, "the client left");
+  }
   JobSpec spec{execution.job, call.principal.tenant, job.Encode(),
                std::chrono::system_clock::now() + api.settings.job_timeout};
   if (job.kind == ToolJob::Kind::kContinue) spec.worker = execution.record.taker;
@@ -170,6 +180,8 @@ CallResult UnpackResult(std::string text) {
 
 asio::awaitable<Response> PlayRound(const ApiContext& api, ApiCall& call, ToolExecution execution,
                                     ToolJob job) {
+  // The queue tells of a client that hung up. Once it has an answer, that is recorded all the same.
+  co_await asio::this_coro::throw_if_cancelled(false);
   boost::system::error_code ec;
   const json::value list = json::parse(execution.record.tools, ec);
   const auto tools = ParseTools(ec ? nullptr : &list);

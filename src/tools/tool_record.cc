@@ -16,6 +16,8 @@ namespace json = boost::json;
 
 constexpr auto kLockTtl = std::chrono::seconds(15);
 constexpr auto kLockRenewal = std::chrono::seconds(5);
+// The least that a value can live.
+constexpr auto kGone = std::chrono::milliseconds(1);
 
 std::string RecordKey(const std::string& execution) {
   return "tools:" + execution;
@@ -80,6 +82,12 @@ asio::awaitable<Result<void>> ToolRecords::Save(std::string execution, const Too
   std::vector<StateEntry> entries;
   for (auto& [number, text] : results) {
     entries.push_back({ResultKey(execution, number), std::move(text), kToolExecutionTtl});
+  }
+  if (record.ended) {
+    // It will not be run again, and all its results can be many megabytes.
+    for (const RecordedCall& call : record.calls) {
+      if (!call.digest.empty()) entries.push_back({ResultKey(execution, call.number), {}, kGone});
+    }
   }
   entries.push_back({RecordKey(execution), std::move(encoded), kToolRecordTtl});
   co_return co_await state_.put_many(std::move(entries));

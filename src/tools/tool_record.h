@@ -59,7 +59,8 @@ class ToolRecords {
   /// Nothing when the execution is not known, or no longer.
   boost::asio::awaitable<Result<std::optional<ToolRecord>>> Load(std::string execution);
 
-  /// Writes the record and new results at once, and makes them live on. kTooLarge over kMaxToolRecord; the
+  /// Writes the record and new results at once, and makes them live on; those of a record that has ended are
+  /// removed. kTooLarge over kMaxToolRecord; the
   /// message says how much it is.
   boost::asio::awaitable<Result<void>> Save(std::string execution, const ToolRecord& record,
                                             ToolResults results = {});

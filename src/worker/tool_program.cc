@@ -50,17 +50,23 @@ void ToolProgram::Start(Executor& runner, ExecutionRequest request, std::vector<
        support = std::move(support)]() mutable {
         return self->Drive(runner, std::move(request), std::move(support));
       },
-      asio::bind_cancellation_slot(stop_.slot(), [self = shared_from_this()](std::exception_ptr) {}));
+      asio::bind_cancellation_slot(stop_.slot(), [self = shared_from_this()](std::exception_ptr failure) {
+        // A fault of ours. Whoever waits for the end must have one.
+        if (failure) self->End({ExecutionAnswer{503, false, {}}, {}});
+      }));
+}
+
+void ToolProgram::End(ExecutionOutcome outcome) {
+  const std::lock_guard lock(mutex_);
+  outcome_ = std::move(outcome);
+  waiting_ = false;
+  settled_.notify();
 }
 
 asio::awaitable<void> ToolProgram::Drive(Executor& runner, ExecutionRequest request,
                                          std::vector<RunInput> support) {
   ToolSupply tools{*this, std::move(support), most_calls_};
-  auto outcome = co_await runner.Run(std::move(request), &tools);
-  const std::lock_guard lock(mutex_);
-  outcome_ = std::move(outcome);
-  waiting_ = false;
-  settled_.notify();
+  End(co_await runner.Run(std::move(request), &tools));
 }
 
 asio::awaitable<Result<void>> ToolProgram::Call(std::uint32_t call, std::uint32_t tool, std::string input) {

@@ -67,6 +67,7 @@ class ToolProgram final : public ProgramTools, public std::enable_shared_from_th
 
   boost::asio::awaitable<void> Drive(Executor& runner, ExecutionRequest request,
                                      std::vector<RunInput> support);
+  void End(ExecutionOutcome outcome);
   // With the mutex held.
   void Answer(Made& made);
   bool Waits() const;

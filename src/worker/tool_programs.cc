@@ -1,10 +1,10 @@
 #include "worker/tool_programs.h"
 
 #include <algorithm>
-#include <list>
 #include <mutex>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include <boost/asio.hpp>
 
@@ -30,7 +30,8 @@ struct ToolPrograms::Core : std::enable_shared_from_this<ToolPrograms::Core> {
     std::shared_ptr<ToolProgram> program;
     bool waits = false;
     Clock::time_point since;
-    std::shared_ptr<asio::steady_timer> idle;  // runs out when it has waited too long
+    std::uint64_t wait = 0;                    // which one this is
+    std::unique_ptr<asio::steady_timer> idle;  // runs out when it has waited too long; goes when it has not
   };
 
   asio::any_io_executor executor;
@@ -40,11 +41,15 @@ struct ToolPrograms::Core : std::enable_shared_from_this<ToolPrograms::Core> {
   const ToolProgramLimits limits;
   mutable std::mutex mutex;
   std::unordered_map<std::string, Kept> programs;  // by execution
+  std::vector<std::weak_ptr<ToolProgram>> ending;  // killed, and their cells may not be gone
+  std::uint64_t waits = 0;                         // there have been so far
 
   std::shared_ptr<ToolProgram> Find(const std::string& execution);
   void Keep(const std::string& execution, std::shared_ptr<ToolProgram> program);
   void Forget(const std::string& execution, const ToolProgram* program, const char* why);
   void StartsWaiting(const std::string& execution, const ToolProgram* program);
+  void WaitedTooLong(const std::string& execution, std::uint64_t wait);
+  std::vector<std::shared_ptr<ToolProgram>> EndAll();
   Result<std::shared_ptr<ToolProgram>> Begin(ToolJob& job);
 
  private:
@@ -52,11 +57,12 @@ struct ToolPrograms::Core : std::enable_shared_from_this<ToolPrograms::Core> {
   void MakeRoom();
 };
 
-// Takes a program that waits back to work.
+// Takes a program that waits back to work. One that does not wait has a round under way still, whose client
+// has left: it is about to be ended, and this client's program is run anew.
 std::shared_ptr<ToolProgram> ToolPrograms::Core::Find(const std::string& execution) {
   const std::lock_guard lock(mutex);
   const auto entry = programs.find(execution);
-  if (entry == programs.end()) return nullptr;
+  if (entry == programs.end() || !entry->second.waits) return nullptr;
   entry->second.waits = false;
   entry->second.idle.reset();
   return entry->second.program;
@@ -67,6 +73,8 @@ void ToolPrograms::Core::End(std::unordered_map<std::string, Kept>::iterator ent
     log.Write(Severity::kInfo, "program with tools ended", {{"execution", entry->first}, {"reason", why}});
   }
   entry->second.program->Kill();
+  std::erase_if(ending, [](const auto& program) { return program.expired(); });
+  ending.push_back(entry->second.program);
   programs.erase(entry);
 }
 
@@ -81,7 +89,7 @@ void ToolPrograms::Core::Forget(const std::string& execution, const ToolProgram*
 void ToolPrograms::Core::Keep(const std::string& execution, std::shared_ptr<ToolProgram> program) {
   const std::lock_guard lock(mutex);
   if (const auto entry = programs.find(execution); entry != programs.end()) End(entry, "another attempt");
-  programs.emplace(execution, Kept{std::move(program), false, Clock::now(), nullptr});
+  programs.emplace(execution, Kept{std::move(program), false, Clock::now(), 0, nullptr});
 }
 
 void ToolPrograms::Core::StartsWaiting(const std::string& execution, const ToolProgram* program) {
@@ -91,20 +99,31 @@ void ToolPrograms::Core::StartsWaiting(const std::string& execution, const ToolP
   Kept& kept = entry->second;
   kept.waits = true;
   kept.since = Clock::now();
-  kept.idle = std::make_shared<asio::steady_timer>(executor, limits.idle);
-  // The timer goes with the entry; whoever waits for it holds it, and looks whether it is still the one.
-  asio::co_spawn(
-      executor,
-      [weak = weak_from_this(), execution, timer = kept.idle]() -> asio::awaitable<void> {
-        auto [ec] = co_await timer->async_wait(asio::as_tuple(asio::use_awaitable));
-        const auto core = weak.lock();
-        if (ec || core == nullptr) co_return;
-        const std::lock_guard guard(core->mutex);
-        const auto again = core->programs.find(execution);
-        if (again != core->programs.end() && again->second.idle == timer) core->End(again, "idle");
-      },
-      asio::detached);
+  kept.wait = ++waits;
+  // It is begun and destroyed with the mutex held, so no two threads have it at once.
+  kept.idle = std::make_unique<asio::steady_timer>(executor, limits.idle);
+  kept.idle->async_wait([weak = weak_from_this(), execution, wait = kept.wait](boost::system::error_code ec) {
+    const auto core = weak.lock();
+    if (!ec && core != nullptr) core->WaitedTooLong(execution, wait);
+  });
   MakeRoom();
+}
+
+void ToolPrograms::Core::WaitedTooLong(const std::string& execution, std::uint64_t wait) {
+  const std::lock_guard lock(mutex);
+  const auto entry = programs.find(execution);
+  if (entry != programs.end() && entry->second.waits && entry->second.wait == wait) End(entry, "idle");
+}
+
+// Everything whose cell may still be there.
+std::vector<std::shared_ptr<ToolProgram>> ToolPrograms::Core::EndAll() {
+  const std::lock_guard lock(mutex);
+  while (!programs.empty()) End(programs.begin(), nullptr);
+  std::vector<std::shared_ptr<ToolProgram>> out;
+  for (const auto& weak : ending) {
+    if (auto program = weak.lock()) out.push_back(std::move(program));
+  }
+  return out;
 }
 
 void ToolPrograms::Core::MakeRoom() {
@@ -191,14 +210,7 @@ std::size_t ToolPrograms::waiting() const {
 }
 
 asio::awaitable<void> ToolPrograms::Stop() {
-  std::vector<std::shared_ptr<ToolProgram>> ending;
-  {
-    const std::lock_guard lock(core_->mutex);
-    for (auto& [execution, kept] : core_->programs) ending.push_back(kept.program);
-    for (const auto& program : ending) program->Kill();
-    core_->programs.clear();
-  }
-  for (const auto& program : ending) {
+  for (const auto& program : core_->EndAll()) {
     while (!program->ended()) (void)co_await program->Settle();
   }
 }

@@ -111,6 +111,23 @@ def test_a_result_of_five_megabytes(server):
     assert final["stdout"] == "4999992\n", final  # with its quotes
 
 
+def test_inputs_may_be_as_large_as_the_record(server):
+    # 6 MB of them are, 12 MB are not.
+    code = """
+async def one(i):
+    return await echo(value=chr(97 + i) * 500_000)
+for i in range(2):
+    await asyncio.gather(*[one(i) for i in range(12)])
+"""
+    answer = start(server, code, ECHO).json
+    assert answer["status"] == "tool_call_required", answer
+    sent = results(answer["tool_calls"], lambda name, given: given["value"][0])
+    assert len(sent) == 12
+    second = go_on(server, answer, sent)
+    assert second.status == 413
+    assert second.json["error"].startswith("Replay state grew too large ("), second
+
+
 def test_a_failing_tool_can_be_caught(server):
     def fail(name, given):
         raise RuntimeError("no luck")
