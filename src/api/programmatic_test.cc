@@ -255,7 +255,11 @@ TEST_F(ProgrammaticTest, AnExecutionThatCannotBeRecordedIsTooLarge) {
     EXPECT_TRUE(Said(refused).starts_with("Request too large: serialized execution state is 10000"))
         << Said(refused);
     EXPECT_EQ(co_await queue->depth(), 0u);
+  });
+}
 
+TEST_F(ProgrammaticTest, ARecordThatGrewTooLargeEndsTheProgram) {
+  RunTest(io, [&]() -> awaitable<void> {
     const auto answering = testing::Start(io, Post(First()));
     std::vector<ProgramCall> calls;
     for (std::uint32_t n = 1; n <= 11; ++n)
