@@ -298,6 +298,7 @@ Router MakeCallRouter(const CallServerContext& context) {
   open("GET", "/health", HandleHealth);
   open("GET", "/ready", HandleReady);
   router.add("GET", "/metrics", context.metrics.handler());
+  RefuseOtherMethods(router, "/metrics", {"GET"}, unknown);
   router.otherwise([unknown, unknown_session](Request& request) {
     return request.path.starts_with("/sessions/") ? unknown_session(request) : unknown(request);
   });

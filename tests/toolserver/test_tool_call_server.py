@@ -221,7 +221,7 @@ def test_what_is_not_there_looks_all_the_same(calls):
         return kept, reply.body
     unknown = plain("GET", "/nothing")
     assert unknown[1] == b'{"error":"Not found"}'
-    for method, path in (("GET", "/tool-call"), ("PUT", "/tool-call"), ("DELETE", "/health"), ("POST", "/"),
+    for method, path in (("GET", "/tool-call"), ("PUT", "/tool-call"), ("DELETE", "/health"), ("POST", "/metrics"), ("POST", "/"),
                          ("GET", "/tool-call/x"), ("GET", "/v1/health")):
         assert plain(method, path) == unknown, (method, path)
     assert plain("PUT", "/sessions/e1", AUTHORIZED) == plain("GET", "/sessions/e1/none", AUTHORIZED) == unknown
