@@ -8,6 +8,7 @@ missed target.
 
 import argparse
 import datetime
+import functools
 import json
 import os
 import pathlib
@@ -23,6 +24,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "bench"), str(ROOT / "tests")]
 
+import tool_calls  # noqa: E402
 import transfers  # noqa: E402
 from census import tree  # noqa: E402
 from harness import Server, binary, clean_environment  # noqa: E402
@@ -46,10 +48,14 @@ def progress(text):
 
 # -- one request, as cheaply as Python can send it -----------------------------------------------------------
 
-def request_bytes(lang, code):
-    body = json.dumps({"lang": lang, "code": code}).encode()
-    return (f"POST /v1/exec HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+def post_bytes(path, value):
+    body = json.dumps(value).encode()
+    return (f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
             f"Content-Length: {len(body)}\r\n\r\n").encode() + body
+
+
+def request_bytes(lang, code):
+    return post_bytes("/v1/exec", {"lang": lang, "code": code})
 
 
 class Answer:
@@ -87,15 +93,20 @@ def check(body):
         raise RuntimeError(f"a program was answered wrongly: {answer}")
 
 
-def timed_exec(connection, request):
-    """Milliseconds of one execution."""
+def timed(connection, request):
+    """Milliseconds of one request, and the body of its answer."""
     answer, begin = Answer(), time.perf_counter()
     connection.sendall(request)
     while (body := answer.feed(connection.recv(65536))) is None:
         pass
-    took = time.perf_counter() - begin
+    return (time.perf_counter() - begin) * 1000, body
+
+
+def timed_exec(connection, request):
+    """Milliseconds of one execution."""
+    took, body = timed(connection, request)
     check(body)
-    return took * 1000
+    return took
 
 
 def timed_floor(argv):
@@ -134,6 +145,15 @@ def measure_latency(server, rounds):
                 times[name][0].append(timed_floor(argv))
                 times[name][1].append(timed_exec(connection, requests[name]))
     return times
+
+
+def measure_tool_calls(server, rounds):
+    """{name: {what: times}} of one tool call."""
+    progress("tool calls")
+    with connect(server) as connection:
+        return tool_calls.measure(lambda path, value: timed(connection, post_bytes(path, value)),
+                                  {name: functools.partial(timed_floor, WORK[name][2]) for name in tool_calls.WORK},
+                                  rounds)
 
 
 def measure_throughput(server, name, seconds):
@@ -282,7 +302,7 @@ def verdicts(latency, rate):
              f"{rate:.0f}/s", rate >= TARGET_THROUGHPUT)]
 
 
-def page(hardware, rounds, latency, languages, throughput, moved, memory, setup):
+def page(hardware, rounds, latency, calls, languages, throughput, moved, memory, setup):
     rows = []
     for name, (floor, ours) in latency.items():
         over = percentile(ours, 50) - percentile(floor, 50)
@@ -294,6 +314,17 @@ def page(hardware, rounds, latency, languages, throughput, moved, memory, setup)
     text += ("## One execution\n\nMilliseconds for a program that prints `hello`, over one connection on "
              "loopback, cold starts; the floor is the same\ninterpreter started bare. Both are taken in "
              f"turns, {rounds} times each.\n\n")
+    text += table(["", "p50", "p90", "p99", "p50 over floor"], rows)
+    text += ("\n## One tool call\n\nMilliseconds of `POST /v1/exec/programmatic` for a program that calls one tool and "
+             "prints its result: until its call is\nthere, and from its result to its end; without what the client "
+             f"does between. The floor is as above; {rounds} times each.\n\n")
+    rows = []
+    for name, measured in calls.items():
+        floor = percentile(measured["floor"], 50)
+        for what, times in measured.items():
+            over = "" if what == "floor" else f"{percentile(times, 50) - floor:+.2f}"
+            title = "bare (floor)" if what == "floor" else what
+            rows.append([f"{name}: {title}", *percentiles(times), over if what == "both" else ""])
     text += table(["", "p50", "p90", "p99", "p50 over floor"], rows)
     text += ("\n## Every language\n\nMilliseconds from the request to the answer of a program that prints "
              "`hello`, cold, compiling included.\n\n")
@@ -340,6 +371,7 @@ def main():
     server = Server({"CODEAPI_ROOT": "host"}).start()
     try:
         latency = measure_latency(server, rounds)
+        calls = measure_tool_calls(server, rounds)
         throughput = {name: measure_throughput(server, name, seconds) for name in WORK}
         progress("moving files")
         moved = transfers.measure(server, max(5, rounds // 5))
@@ -349,7 +381,7 @@ def main():
         server.destroy()
     if stopped != 0:
         sys.exit(f"bench: the server ended with {stopped}")
-    text = page(hardware, rounds, latency, languages, throughput, moved, memory, measure_setup(runs))
+    text = page(hardware, rounds, latency, calls, languages, throughput, moved, memory, measure_setup(runs))
     print(text, end="")
     if options.write:
         pathlib.Path(options.write).write_text(text, encoding="utf-8")

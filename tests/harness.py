@@ -265,6 +265,19 @@ class Worker(Server):
         self.settings["WORKER_HEALTH_PORT"] = self.port
 
 
+class ToolCallServer(Server):
+    """One `codeapi tool-call-server` process."""
+
+    role = "tool-call-server"
+
+    def __init__(self, environment=None):
+        super().__init__(environment)
+        self.settings.pop("SERVICE_PORT")
+        self.settings.setdefault("TOOL_CALL_SERVER_PORT", self.port)
+        self.address = self.settings.get("TOOL_CALL_SERVER_HOST", self.address)
+        self.ready = f"codeapi: listening on http://{self.address}:{self.port}"
+
+
 def reference(file, **changes):
     """The entry of a request's `files` that hands `file`, out of an earlier answer, to the next program."""
     return {"id": file["id"], "resource_id": file["id"], "name": file["name"],

@@ -121,6 +121,15 @@ int main(int argc, char** argv) {
   file_server->add_option("--data-dir", file_server_options.data_dir,
                           "Where files are kept unless that is S3 (CODEAPI_DATA_DIR)");
 
+  codeapi::ToolCallServerOptions tool_call_options;
+  CLI::App* tool_call_server = app.add_subcommand(
+      "tool-call-server", "Pair tool calls with their results over HTTP, for programs of other services");
+  tool_call_server->add_option("--host", tool_call_options.host,
+                               "Numeric address to listen on (TOOL_CALL_SERVER_HOST, 127.0.0.1)");
+  tool_call_server
+      ->add_option("--port", tool_call_options.port, "Port to listen on (TOOL_CALL_SERVER_PORT, 3033)")
+      ->check(CLI::Range(1, 65535));
+
   codeapi::RunOptions run_options;
   CLI::App* run = app.add_subcommand(
       "run", "Run one file in a cell; its output files are copied to the current directory");
@@ -177,6 +186,7 @@ int main(int argc, char** argv) {
   if (api->parsed()) return codeapi::ApiCommand(api_options);
   if (worker->parsed()) return codeapi::WorkerCommand(worker_options);
   if (file_server->parsed()) return codeapi::FileServerCommand(file_server_options);
+  if (tool_call_server->parsed()) return codeapi::ToolCallServerCommand(tool_call_options);
   if (run->parsed()) return codeapi::RunCommand(run_options);
   if (doctor->parsed()) return codeapi::DoctorCommand();
   if (packages->parsed()) return codeapi::PackageInitCommand(package_options);

@@ -29,6 +29,11 @@ struct FileServerOptions {
   std::optional<std::string> data_dir;
 };
 
+struct ToolCallServerOptions {
+  std::optional<std::string> host;
+  std::optional<int> port;
+};
+
 struct RunOptions {
   std::string file;
   std::vector<std::string> args;
@@ -71,6 +76,8 @@ int ApiCommand(const ApiOptions& options);
 int WorkerCommand(const WorkerOptions& options);
 /// Stored files over HTTP, for services on other machines, until SIGTERM or SIGINT.
 int FileServerCommand(const FileServerOptions& options);
+/// Tool calls over HTTP, for programs of other services, until SIGTERM or SIGINT.
+int ToolCallServerCommand(const ToolCallServerOptions& options);
 /// One file in a cell. The program's exit status; 128+n when signal n ended it; 125 when there was no cell.
 int RunCommand(const RunOptions& options);
 /// What this host can isolate. 0 when cells can be made.

@@ -141,6 +141,11 @@ struct Settings {
   std::string internal_service_token;
   bool allow_unauthenticated_internal = false;
 
+  // Tool-call server
+  std::string tool_call_server_host = "127.0.0.1";
+  std::uint16_t tool_call_server_port = 3033;
+  std::chrono::milliseconds tool_call_request_timeout{300'000};
+
   // Health and metrics of a worker
   std::string worker_health_host = "127.0.0.1";
   std::uint16_t worker_health_port = 3113;

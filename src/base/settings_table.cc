@@ -29,8 +29,8 @@ constexpr std::int64_t kLastUidBase = std::numeric_limits<std::int32_t>::max() -
 
 constexpr unsigned kFront = kServe | kApi;
 constexpr unsigned kBack = kServe | kWorker;
-constexpr unsigned kServices = kFront | kBack | kFileServer;
-constexpr unsigned kStores = kServices;
+constexpr unsigned kStores = kFront | kBack | kFileServer;
+constexpr unsigned kServices = kStores | kToolCallServer;
 constexpr unsigned kCells = kBack | kRun | kDoctor;
 constexpr unsigned kLimits = kBack | kRun;
 
@@ -230,10 +230,18 @@ constexpr SettingInfo kTable[] = {
      65'535},
     {"FILE_SERVER_URL", "CODEAPI_FILE_SERVER_URL", kString, &S::file_server_url, kServe | kApi | kWorker,
      "file server that keeps the files; unset: this process", 1, 2048},
-    {"CODEAPI_INTERNAL_SERVICE_TOKEN", "", kSecret, &S::internal_service_token, kStores,
+    {"CODEAPI_INTERNAL_SERVICE_TOKEN", "", kSecret, &S::internal_service_token, kServices,
      "shared secret of the services among each other"},
-    {"CODEAPI_ALLOW_UNAUTHENTICATED_INTERNAL", "", kBoolean, &S::allow_unauthenticated_internal, kFileServer,
-     "let anyone who reaches an internal service use it"},
+    {"CODEAPI_ALLOW_UNAUTHENTICATED_INTERNAL", "", kBoolean, &S::allow_unauthenticated_internal,
+     kFileServer | kToolCallServer, "let anyone who reaches an internal service use it"},
+
+    {"TOOL_CALL_SERVER_HOST", "CODEAPI_TOOL_CALL_SERVER_HOST", kString, &S::tool_call_server_host,
+     kToolCallServer, "address the tool-call server listens on", 1, 255},
+    {"TOOL_CALL_SERVER_PORT", "", kInteger, &S::tool_call_server_port, kToolCallServer,
+     "port of the tool-call server", 1, 65'535},
+    {"TOOL_CALL_REQUEST_TIMEOUT", "CODEAPI_TOOL_CALL_REQUEST_TIMEOUT", kDuration,
+     &S::tool_call_request_timeout, kToolCallServer,
+     "how long a call over the tool-call server waits for its result", 100, kDay},
 
     {"CODEAPI_DATA_DIR", "", kPath, &S::data_dir, kStores | kKeys,
      "where files and state are kept; unset: chosen at start"},
@@ -285,8 +293,10 @@ constexpr SettingInfo kTable[] = {
     {"CODEAPI_MAX_WAITING_MEMORY", "", kSize, &S::max_waiting_memory, kBack,
      "the same, by the sum of their memory limits", 64 << 20, std::int64_t{1} << 50},
     {"TOOL_CALL_SESSION_EXPIRY", "CODEAPI_TOOL_CALL_SESSION_EXPIRY", kDuration, &S::tool_call_session_expiry,
-     kBack, "how long a program waits for the results of its tools; without a unit in seconds", kSecond,
-     kHour, .bare_unit = kSecond},
+     kBack | kToolCallServer,
+     "how long a program waits for the results of its tools, and how long the tool-call server keeps what "
+     "nobody uses; without a unit in seconds",
+     kSecond, kHour, .bare_unit = kSecond},
     {"CODEAPI_CGROUP", "", kEnum, &S::cgroup, kCells, "how a cell's resources are limited",
      .choices = kCgroupModes},
     {"CODEAPI_SECCOMP", "", kEnum, &S::seccomp, kLimits,
@@ -381,9 +391,15 @@ std::span<const SettingInfo> SettingsTable() {
 
 std::string RoleNames(unsigned roles) {
   std::string out;
-  constexpr std::pair<Role, std::string_view> kNames[] = {
-      {kServe, "serve"}, {kApi, "api"},       {kWorker, "worker"}, {kFileServer, "file-server"},
-      {kRun, "run"},     {kDoctor, "doctor"}, {kKeys, "keys"},     {kPackageInit, "package-init"}};
+  constexpr std::pair<Role, std::string_view> kNames[] = {{kServe, "serve"},
+                                                          {kApi, "api"},
+                                                          {kWorker, "worker"},
+                                                          {kFileServer, "file-server"},
+                                                          {kToolCallServer, "tool-call-server"},
+                                                          {kRun, "run"},
+                                                          {kDoctor, "doctor"},
+                                                          {kKeys, "keys"},
+                                                          {kPackageInit, "package-init"}};
   for (const auto& [role, name] : kNames) {
     if ((roles & role) == 0) continue;
     if (!out.empty()) out += ' ';

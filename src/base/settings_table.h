@@ -36,6 +36,7 @@ enum Role : unsigned {
   kPackageInit = 32,
   kApi = 64,
   kWorker = 128,
+  kToolCallServer = 256,
 };
 
 /// One accepted word of an enum and the value it stands for. The first word of a value is the one we print.

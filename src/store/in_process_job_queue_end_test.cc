@@ -52,6 +52,50 @@ TEST_F(InProcessJobQueueEndTest, ACancelledRunningJobTellsItsLease) {
   EXPECT_EQ(CodeOf(Await(lease.complete("too late"))), ErrorCode::kCancelled);
 }
 
+TEST_F(InProcessJobQueueEndTest, AWaitingJobIsCancelledByItsId) {
+  auto first = submit(job("1"));
+  auto second = submit(job("2"));
+  EXPECT_EQ(Await(queue_->cancel("1")), true);
+  poll();
+  EXPECT_EQ(CodeOf(*first->result), ErrorCode::kCancelled);
+  EXPECT_FALSE(second->result);
+  EXPECT_EQ(Await(queue_->cancel("1")), false);
+  EXPECT_EQ(depth(), 1u);
+  EXPECT_EQ(runNext(), "2");
+}
+
+TEST_F(InProcessJobQueueEndTest, ARunningJobIsCancelledByItsId) {
+  auto submission = submit(job("1"));
+  auto taking = take();
+  Lease& lease = **taking->result;
+  bool told = false;
+  asio::co_spawn(
+      context_,
+      [&]() -> awaitable<void> {
+        co_await lease.wait_cancelled();
+        told = true;
+      },
+      asio::detached);
+  poll();
+  EXPECT_EQ(Await(queue_->cancel("1")), true);
+  poll();
+  EXPECT_EQ(CodeOf(*submission->result), ErrorCode::kCancelled);
+  EXPECT_TRUE(told);
+  EXPECT_TRUE(lease.cancelled());
+  EXPECT_EQ(CodeOf(Await(lease.complete("too late"))), ErrorCode::kCancelled);
+  EXPECT_EQ(Await(queue_->cancel("1")), false);
+}
+
+TEST_F(InProcessJobQueueEndTest, AnIdThatIsNoJobIsNotCancelled) {
+  EXPECT_EQ(Await(queue_->cancel("1")), false);
+  auto submission = submit(job("1"));
+  EXPECT_EQ(Await(queue_->cancel("")), false);
+  EXPECT_EQ(Await(queue_->cancel("11")), false);
+  EXPECT_EQ(runNext(), "1");
+  EXPECT_EQ(*submission->result, "answer to 1");
+  EXPECT_EQ(Await(queue_->cancel("1")), false);
+}
+
 TEST_F(InProcessJobQueueEndTest, WaitingForCancellationComposes) {
   using namespace asio::experimental::awaitable_operators;  // NOLINT: operators
   auto submission = submit(job("1"));

@@ -121,7 +121,7 @@ class FaultyStore final : public ObjectStore {
 };
 
 /// A state store that is away.
-class AwayState final : public StateStore {
+class AwayState : public StateStore {
  public:
   awaitable<Result<std::optional<std::string>>> get(std::string) override { co_return Away(); }
   awaitable<Result<std::vector<std::optional<std::string>>>> get_many(std::vector<std::string>) override {

@@ -35,11 +35,12 @@ def program(directory, name, text):
 def test_help_names_every_role(codeapi):
     run = codeapi("--help")
     assert run.returncode == 0
-    for role in ("serve", "file-server", "run", "doctor", "config", "keys"):
+    for role in ("serve", "file-server", "tool-call-server", "run", "doctor", "config", "keys"):
         assert re.search(rf"^\s+{role}\b", run.stdout, re.MULTILINE), run.stdout
 
 
-@pytest.mark.parametrize("role,flags", [("run", ["--lang", "--out"]), ("serve", []), ("file-server", ["--host", "--port"]), ("doctor", []),
+@pytest.mark.parametrize("role,flags", [("run", ["--lang", "--out"]), ("serve", []), ("file-server", ["--host", "--port"]),
+                                        ("tool-call-server", ["--host", "--port"]), ("doctor", []),
                                         ("config", []), ("keys", [])])
 def test_help_of_a_role(codeapi, role, flags):
     run = codeapi(role, "--help")
