@@ -264,17 +264,17 @@ void Executor::LogRefusedCalls(const ExecutionRequest& request, const Verdict& v
     if (call.argument) std::snprintf(argument, sizeof argument, "0x%x", *call.argument);
     log_.Write(Severity::kInfo, "system call refused",
                {{"execution", request.id},
-                {"trace", request.trace.trace_id},
                 {"runtime", request.runtime},
                 {"call", call.name},
                 {"number", std::int64_t{call.number}},
                 {"argument", argument},
                 {"answer", call.error},
-                {"count", static_cast<std::int64_t>(std::min(call.count, kMostCount))}});
+                {"count", static_cast<std::int64_t>(std::min(call.count, kMostCount))},
+                {"trace", request.trace.trace_id}});
   }
   if (verdict.end == RunEnd::kSignal && verdict.signal == SIGSYS) {
     log_.Write(Severity::kInfo, "program killed for a system call",
-               {{"execution", request.id}, {"trace", request.trace.trace_id}, {"runtime", request.runtime}});
+               {{"execution", request.id}, {"runtime", request.runtime}, {"trace", request.trace.trace_id}});
   }
 }
 
