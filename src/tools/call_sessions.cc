@@ -184,7 +184,7 @@ Result<std::string> CallSessions::Open(std::string execution, std::string sessio
   }
   if (core_->sessions.size() >= core_->limits.max_sessions && core_->Sweep() == 0)
     return Fail(ErrorCode::kUnavailable, "too many sessions");
-  const std::string token = opened->token;
+  std::string token = opened->token;
   core_->sessions.emplace(std::move(execution), std::move(opened));
   return token;
 }
@@ -202,6 +202,7 @@ Result<std::vector<PendingCall>> CallSessions::Pending(const std::string& execut
   if (session == nullptr) return Fail(ErrorCode::kNotFound, "no such session");
   info = session->info;
   std::vector<PendingCall> out;
+  out.reserve(session->waiting.size());
   for (const auto& waiter : session->waiting) out.push_back(waiter->call);
   return out;
 }

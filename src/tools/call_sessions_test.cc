@@ -24,10 +24,10 @@ class CallSessionsTest : public ::testing::Test {
                              std::string tool = "weather") {
     auto made = std::make_shared<Made>();
     asio::co_spawn(io, sessions.Call("one", std::move(id), std::move(tool), std::move(input)),
-                   asio::bind_cancellation_slot(
-                       made->signal.slot(), [made](std::exception_ptr error, Result<GivenResult> outcome) {
-                         if (error == nullptr) made->outcome.emplace(std::move(outcome));
-                       }));
+                   asio::bind_cancellation_slot(made->signal.slot(), [made](const std::exception_ptr& error,
+                                                                            Result<GivenResult> outcome) {
+                     if (error == nullptr) made->outcome.emplace(std::move(outcome));
+                   }));
     Poll();
     return made;
   }

@@ -124,7 +124,7 @@ TEST_F(ToolRecordTest, HoldingEndsWhenCancelledAndTheNameStaysUntilReleased) {
   asio::cancellation_signal stop;
   bool ended = false;
   asio::co_spawn(context, lock.Hold(),
-                 asio::bind_cancellation_slot(stop.slot(), [&](std::exception_ptr error) {
+                 asio::bind_cancellation_slot(stop.slot(), [&](const std::exception_ptr& error) {
                    EXPECT_EQ(error, nullptr);
                    ended = true;
                  }));

@@ -59,7 +59,7 @@ class ToolProgramsTest : public ExecutorTest {
   using Script = std::function<awaitable<bool>(Cell&)>;  // false: it was killed
 
   /// What the programs that are started from now on do.
-  void Play(Script script) {
+  void Play(const Script& script) {
     sandbox.tool_script = [this, script](RunRequest, std::vector<RunInput>, RunSink& sink,
                                          ToolPeer* tools) -> awaitable<Result<Verdict>> {
       ++started;
