@@ -89,6 +89,7 @@ TEST_F(ToolRecordTest, ItsSizeIsBounded) {
 
 TEST_F(ToolRecordTest, ResultsAreKeptBesideIt) {
   ToolRecord record = Whole();
+  record.ended = false;  // or they are gone
   record.calls = {{1, 0, "{}", "a"}, {2, 0, "{}", ""}, {3, 0, "{}", "c"}};
   const std::string large(5'000'000, 'x');
   ASSERT_TRUE(Await(records.Save("one", record, {{1, "0" + large}, {3, "1no"}})));

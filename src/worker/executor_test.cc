@@ -178,10 +178,10 @@ TEST_F(ExecutorTest, RefusedCallsAreLogged) {
       co_return verdict;
     };
     EXPECT_EQ((co_await Execute()).status, 200);
-    const std::string start = "system call refused execution=" + request.id + " trace= runtime=py ";
+    const std::string start = "system call refused execution=" + request.id + " runtime=py ";
     EXPECT_EQ(log.Count(start + "call=keyctl number=250 argument= answer=EPERM count=3"), 1);
     EXPECT_EQ(log.Count(start + "call=ioctl number=16 argument=0x40086602 answer=ENOTTY count=1"), 1);
-    EXPECT_EQ(log.Count("program killed for a system call execution=" + request.id + " trace= runtime=py"), 1);
+    EXPECT_EQ(log.Count("program killed for a system call execution=" + request.id + " runtime=py"), 1);
     EXPECT_EQ(log.Count("system call"), 3);
   });
 }
