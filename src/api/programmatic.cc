@@ -2,11 +2,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <exception>
 #include <utility>
 
 #include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <boost/json.hpp>
 
 #include "api/api_context.h"
@@ -126,6 +129,7 @@ asio::awaitable<Response> StartProgram(const ApiContext& api, ApiCall& call, con
                     size, kMaxToolRecord));
   }
   if (auto refused = co_await Register(api, call, execution, held)) co_return std::move(*refused);
+  if (api.metrics != nullptr) api.metrics->Submitted(request.runtime);
   ToolJob job{ToolJob::Kind::kStart, execution.id, std::move(request), execution.record.tools, {}};
   co_return co_await PlayHeld(api, call, std::move(execution), std::move(job), held);
 }
@@ -235,6 +239,22 @@ asio::awaitable<Response> Serve(const ApiContext& api, ApiCall& call, const json
   co_return response;
 }
 
+// A request has its name a moment before its job is queued, and keeps it a moment longer: looks again until
+// either has changed.
+asio::awaitable<Result<bool>> CancelJob(const ApiContext& api, std::string job, std::string key,
+                                        std::string holder) {
+  constexpr int kTries = 20;
+  asio::steady_timer timer(co_await asio::this_coro::executor);
+  for (int tries = 1;; ++tries) {
+    auto cancelled = co_await api.queue.cancel(job);
+    if (!cancelled || *cancelled || tries == kTries) co_return cancelled;
+    const auto now = co_await api.state.holder(key);
+    if (!now || *now != holder) co_return cancelled;
+    timer.expires_after(std::chrono::milliseconds(10));
+    co_await timer.async_wait(asio::use_awaitable);
+  }
+}
+
 }  // namespace
 
 asio::awaitable<Response> HandleProgrammatic(const ApiContext& api, ApiCall& call) {
@@ -253,7 +273,8 @@ asio::awaitable<Response> HandleProgrammaticCancel(const ApiContext& api, ApiCal
   const json::value* id = Member(*body, "request_id");
   if (id == nullptr || !id->is_string() || !IsRequestId(id->as_string()))
     co_return ErrorResponse(400, "request_id must be a programmatic request ID");
-  const auto found = co_await api.state.holder(RequestKey(std::string(id->as_string())));
+  const std::string key = RequestKey(std::string(id->as_string()));
+  const auto found = co_await api.state.holder(key);
   if (!found) co_return RetryLater();
   // One that has ended and one that never was look the same by now.
   if (!*found) co_return JsonResponse(200, json::object{{"status", "already_completed"}});
@@ -262,7 +283,7 @@ asio::awaitable<Response> HandleProgrammaticCancel(const ApiContext& api, ApiCal
   const std::string rest = (*found)->substr(gap + 2);
   const std::size_t end = rest.find('\n');
   co_await ToolRecords(api.state).Remove(rest.substr(end + 1));
-  const auto cancelled = co_await api.queue.cancel(rest.substr(0, end));
+  auto cancelled = co_await CancelJob(api, rest.substr(0, end), key, **found);
   if (!cancelled) co_return RetryLater();
   co_return JsonResponse(*cancelled ? 202 : 200, json::object{{"status", *cancelled ? "cancellation_requested"
                                                                                     : "already_completed"}});

@@ -80,6 +80,7 @@ asio::awaitable<Response> Waits(const ApiContext& api, const ApiCall& call, Tool
   api.log.Write(Severity::kWarning, "tool calls not recorded",
                 {{"execution", execution.id}, {"detail", saved.error().message}});
   co_await Drop(api, call, execution);
+  co_await ToolRecords(api.state).Remove(execution.id);
   if (saved.error().code != ErrorCode::kTooLarge) {
     co_return ToolFailure(503, execution.id,
                           "Failed to persist replay state; please retry the request from scratch");

@@ -1,6 +1,7 @@
 #include "app/process.h"
 
 #include <fmt/format.h>
+#include <malloc.h>
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -25,6 +26,11 @@ void RaiseFileLimit() {
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
   limit.rlim_cur = limit.rlim_max;
   ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+void GiveLargeBuffersBack() {
+  // Or glibc raises the bound with the first large body, and keeps the memory of all that come after it.
+  ::mallopt(M_MMAP_THRESHOLD, 1 << 20);
 }
 
 std::size_t ServingThreads(const Settings& settings) {

@@ -19,6 +19,9 @@ void Say(const std::string& line);
 /// lets us have.
 void RaiseFileLimit();
 
+/// Makes buffers of a megabyte and more go back to the system as soon as they are freed.
+void GiveLargeBuffersBack();
+
 /// How many threads serve requests: as set, or one per core.
 std::size_t ServingThreads(const Settings& settings);
 

@@ -70,6 +70,7 @@ asio::awaitable<std::string> ServiceHost::Signal() {
 void PrepareService() {
   (void)::signal(SIGPIPE, SIG_IGN);
   RaiseFileLimit();
+  GiveLargeBuffersBack();
 }
 
 Result<void> CheckHardened(const Settings& settings) {
