@@ -1,8 +1,8 @@
 # The front door. Everything here is a short name for something in scripts/, bench/ or cmake.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build root run up-distributed test test-rootless test-cgroup2 test-runtimes test-sanitizers fuzz soak bench lint \
-	format clean root-for-test root-for-bench root-for-soak root-for-test-runtimes
+.PHONY: help setup build root run up-distributed test test-rootless test-cgroup2 test-runtimes test-sanitizers fuzz soak chaos bench lint \
+	format clean root-for-test root-for-bench root-for-soak root-for-chaos root-for-test-runtimes
 # Steps print their progress in order, and each uses all cores itself.
 .NOTPARALLEL:
 
@@ -51,6 +51,9 @@ test-runtimes: root-for-test-runtimes build ## the runtimes' own test suites ins
 soak: root-for-soak build ## 10,000 executions of every kind, then look for leaks; ARGS='--executions 1500'
 	@$(PYTHON) tests/soak/soak.py $(ARGS)
 
+chaos: root-for-chaos build ## kill, stop, cut off and fill up a distributed set-up under load; ARGS='--rounds 10 --seed 1'
+	@$(PYTHON) tests/chaos/chaos.py $(ARGS)
+
 fuzz: setup ## fuzz what strangers' bytes reach, a minute per target; longer: make fuzz SECONDS=600
 	@scripts/fuzz.sh $(SECONDS)
 
@@ -67,5 +70,5 @@ clean: ## remove everything that was built
 	@rm -rf build
 
 # Before anything else is done, not after minutes of building.
-root-for-test root-for-bench root-for-soak root-for-test-runtimes:
+root-for-test root-for-bench root-for-soak root-for-chaos root-for-test-runtimes:
 	@scripts/need-root.sh $(@:root-for-%=%)

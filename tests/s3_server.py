@@ -26,18 +26,31 @@ class S3Server:
     region = "us-east-1"
 
     def __enter__(self):
-        modules = subprocess.run([ROOT / "scripts" / "npm-install.sh", "tests/s3"], check=True, text=True,
-                                 stdout=subprocess.PIPE).stdout.strip()
+        self.modules = subprocess.run([ROOT / "scripts" / "npm-install.sh", "tests/s3"], check=True, text=True,
+                                      stdout=subprocess.PIPE).stdout.strip()
         self.data = tempfile.mkdtemp(prefix="codeapi-s3-")
+        self.verifier = Verifier(self._start(), {self.access_key: self.secret_key}, self.region)
+        return self
+
+    def _start(self):
         self.process = subprocess.Popen(
-            ["node", str(ROOT / "tests" / "s3" / "start.js"), f"{modules}/node_modules", self.data],
+            ["node", str(ROOT / "tests" / "s3" / "start.js"), f"{self.modules}/node_modules", self.data],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
         line = self.process.stdout.readline().split()
         if line[:1] != ["port"]:
             self.process.wait(timeout=30)
             raise RuntimeError("s3rver did not start; its message is above")
-        self.verifier = Verifier(int(line[1]), {self.access_key: self.secret_key}, self.region)
-        return self
+        return int(line[1])
+
+    def kill(self):
+        """It is gone in the middle of whatever it does; its objects stay."""
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+
+    def start_again(self):
+        """After kill(); clients find it where it was."""
+        self.verifier.upstream = self._start()
 
     def __exit__(self, *_):
         self.verifier.stop()

@@ -57,6 +57,11 @@ class Redis:
     def resume(self):
         self.process.send_signal(signal.SIGCONT)
 
+    def kill(self):
+        """It is gone in the middle of whatever it does; start() again has what it had acknowledged."""
+        self.process.kill()
+        self.process.wait()
+
     def stop(self):
         if self.process and self.process.poll() is None:
             self.resume()

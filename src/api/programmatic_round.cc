@@ -147,6 +147,16 @@ asio::awaitable<Result<RoundAnswer>> Submit(const ApiContext& api, const ApiCall
   co_return RoundAnswer::Decode(*submitted);
 }
 
+// Whether the program asks for what it has been told: it was kept by a worker that was taken for dead, and
+// meanwhile another one has gone on without it.
+bool IsBehind(const ToolRecord& record, const RoundAnswer& answer) {
+  return answer.state == RoundAnswer::State::kWaiting &&
+         std::ranges::any_of(answer.calls, [&](const ProgramCall& asked) {
+           const auto known = std::ranges::find(record.calls, asked.number, &RecordedCall::number);
+           return known != record.calls.end() && !known->digest.empty();
+         });
+}
+
 // From the record: everything that was ever issued, with the results that are known.
 asio::awaitable<Result<ToolJob>> Replay(const ApiContext& api, const ToolExecution& execution) {
   auto results = co_await ToolRecords(api.state).Results(execution.id, execution.record);
@@ -188,6 +198,11 @@ asio::awaitable<Response> PlayRound(const ApiContext& api, ApiCall& call, ToolEx
   const auto tools = ParseTools(ec ? nullptr : &list);
   if (!tools) co_return ErrorResponse(500, "Internal server error");
   auto answer = co_await Submit(api, call, execution, job);
+  if (answer && IsBehind(execution.record, *answer)) {
+    execution.record.taker = answer->taker;
+    co_await Drop(api, call, execution);
+    answer->state = RoundAnswer::State::kNeedReplay;
+  }
   if (answer && answer->state == RoundAnswer::State::kNeedReplay) {
     auto replay = co_await Replay(api, execution);
     if (!replay) co_return SubmitFailed(api, call, execution, replay.error());

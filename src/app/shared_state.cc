@@ -40,6 +40,7 @@ Result<std::unique_ptr<JobQueue>> OpenQueue(ServiceHost& host) {
     RedisJobQueueOptions options;
     options.prefix = host.settings.redis_prefix;
     options.max_waiting = static_cast<std::size_t>(host.settings.queue_max);
+    options.lease = host.settings.queue_lease;
     auto shared = RedisJobQueue::Make(std::move(**redis), std::move(options));
     if (!shared) return std::unexpected(shared.error());
     return std::move(*shared);

@@ -152,6 +152,7 @@ struct Settings {
 
   // Queue and life
   int queue_max = 256;
+  std::chrono::milliseconds queue_lease{15'000};   ///< a process not heard of for so long counts as dead
   std::chrono::milliseconds job_timeout{300'000};  ///< also the most a request may ask for
   std::chrono::milliseconds file_ttl{86'400'000};
   std::chrono::milliseconds session_cache_ttl{0};  ///< the reference's name for file_ttl; 0: not set

@@ -272,6 +272,8 @@ constexpr SettingInfo kTable[] = {
 
     {"CODEAPI_QUEUE_MAX", "", kInteger, &S::queue_max, kFront, "executions that may wait; more are refused",
      1, 1'000'000},
+    {"CODEAPI_QUEUE_LEASE", "", kDuration, &S::queue_lease, kApi | kWorker,
+     "a process that Redis has not heard of for so long counts as dead; the same for all", kSecond, kHour},
     {"JOB_TIMEOUT", "CODEAPI_JOB_TIMEOUT", kDuration, &S::job_timeout, kFront,
      "longest time an execution may take, waiting included; the most a request may ask for", 100, kDay},
     {"CODEAPI_FILE_TTL", "", kDuration, &S::file_ttl, kFront, "how long stored files are kept", kSecond,

@@ -134,16 +134,21 @@ asio::awaitable<std::vector<ToolAnswer>> ToolProgram::Answers() {
   co_return std::exchange(answers_, {});
 }
 
-void ToolProgram::Deliver(std::vector<ProgramCall> results) {
+bool ToolProgram::Deliver(std::vector<ProgramCall> results) {
   const std::lock_guard lock(mutex_);
+  const auto call_of = [&](const ProgramCall& result) {
+    return std::ranges::find_if(made_, [&](const Made& m) { return m.call.number == result.number; });
+  };
+  if (std::ranges::any_of(results, [&](const ProgramCall& result) { return call_of(result) == made_.end(); }))
+    return false;
   for (ProgramCall& result : results) {
-    const auto made =
-        std::ranges::find_if(made_, [&](const Made& m) { return m.call.number == result.number; });
-    if (made == made_.end() || made->call.result || !result.result) continue;
+    const auto made = call_of(result);
+    if (made->call.result || !result.result) continue;
     made->call.result = std::move(result.result);
     waiting_ = false;
     Answer(*made);
   }
+  return true;
 }
 
 asio::awaitable<RoundAnswer> ToolProgram::Settle() {

@@ -39,8 +39,9 @@ class ToolProgram final : public ProgramTools, public std::enable_shared_from_th
   /// Starts it. The executor must outlive the program. Once.
   void Start(Executor& runner, ExecutionRequest request, std::vector<RunInput> support);
 
-  /// Hands over results: those of calls that were answered before, or were never made, are left out.
-  void Deliver(std::vector<ProgramCall> results);
+  /// Hands over results, but for calls that were answered before. Whether all of the calls were made: if not,
+  /// nothing is handed over, and this program is behind another one of the same execution.
+  bool Deliver(std::vector<ProgramCall> results);
 
   /// Waits until the program waits or has ended. Whoever is cancelled meanwhile must Kill() it. One at a
   /// time.

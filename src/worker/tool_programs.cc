@@ -167,12 +167,12 @@ asio::awaitable<RoundAnswer> ToolPrograms::Round(ToolJob job) {
       co_return RoundAnswer{};
     case ToolJob::Kind::kContinue:
       program = core->Find(job.execution);
-      if (program == nullptr) {
+      if (program == nullptr || !program->Deliver(std::move(job.calls))) {
+        if (program != nullptr) core->Forget(job.execution, program.get(), "behind another attempt");
         RoundAnswer answer;
         answer.state = RoundAnswer::State::kNeedReplay;
         co_return answer;
       }
-      program->Deliver(std::move(job.calls));
       break;
     case ToolJob::Kind::kStart:
     case ToolJob::Kind::kReplay: {
