@@ -7,6 +7,8 @@
 
 #include <cerrno>
 
+#include "jail/cell_users.h"
+
 namespace codeapi {
 namespace {
 
@@ -93,6 +95,28 @@ bool Bind(const std::string& from, const char* to) {
   return ::mount(from.c_str(), to, nullptr, MS_BIND, nullptr) == 0;
 }
 
+// Shows the file `name` of the cell's tmpfs at `to`, for good: there it cannot be written, whoever owns it,
+// and what is mounted on cannot be removed.
+bool ShowStaged(const std::string& name, const char* to) {
+  return Bind(std::string(kStagingDir) + "/" + name, to) &&
+         ::mount(nullptr, to, nullptr, kReadOnlyBind, nullptr) == 0;
+}
+
+bool MakeStaged(const std::string& name, const std::string& text) {
+  const UniqueFd fd(
+      ::open((std::string(kStagingDir) + "/" + name).c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
+  return fd && ::write(fd.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size());
+}
+
+// The one `sandbox` that programs find by name has to be the cell's own, so that no two cells can share the
+// files.
+MountStatus MountUsers(const CellSetup& setup) {
+  if (!MakeStaged("passwd", PasswdText(setup.uid, setup.gid)) || !MakeStaged("group", GroupText(setup.gid)))
+    return Failed("make users");
+  if (!ShowStaged("passwd", "/etc/passwd") || !ShowStaged("group", "/etc/group")) return Failed("show users");
+  return {};
+}
+
 // Covers one path. One that this kernel does not have needs no cover, nor one that is closed to everyone but
 // root: the program is not root, and each mount costs the set-up ten microseconds.
 bool Cover(const std::string& from, const char* to) {
@@ -122,7 +146,7 @@ MountStatus MountWorkspace(const CellSetup& setup, CellFilesystem& out) {
   }
   out.workspace.reset(::open(kWorkspacePath, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!out.workspace) return Failed("open workspace");
-  return {};
+  return MountUsers(setup);
 }
 
 MountStatus MountProc() {
@@ -138,10 +162,7 @@ MountStatus MountProc() {
   for (const auto& [file, covered] : kSynthetic) {
     if (!Cover(synthetic + "/" + file, covered)) return Failed(std::string("cover ") + covered);
   }
-  if (!Bind(std::string(kStagingDir) + "/meminfo", "/proc/meminfo") ||
-      ::mount(nullptr, "/proc/meminfo", nullptr, kReadOnlyBind, nullptr) != 0) {
-    return Failed("cover /proc/meminfo");
-  }
+  if (!ShowStaged("meminfo", "/proc/meminfo")) return Failed("cover /proc/meminfo");
   // The binds keep the tmpfs; its own mount, which shows more than they do, goes.
   if (::umount2(kStagingDir, MNT_DETACH) != 0) return Failed("detach staging");
   return {};

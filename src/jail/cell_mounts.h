@@ -28,8 +28,8 @@ struct CellFilesystem {
   UniqueFd meminfo;    ///< the file behind /proc/meminfo, for writing
 };
 
-/// Mounts the one tmpfs of the cell and binds its directories to /mnt/data, /tmp and /dev/shm. Must run as
-/// root in the cell's own mount namespace.
+/// Mounts the one tmpfs of the cell and binds its directories to /mnt/data, /tmp and /dev/shm, and files that
+/// name its user over /etc/passwd and /etc/group. Must run as root in the cell's own mount namespace.
 MountStatus MountWorkspace(const CellSetup& setup, CellFilesystem& out);
 
 /// Mounts /proc (own processes only) and covers what tells of the host.

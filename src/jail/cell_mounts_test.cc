@@ -16,6 +16,7 @@
 #include <set>
 #include <sstream>
 
+#include "jail/cell_users.h"
 #include "jail/template_root.h"
 #include "jail/testing.h"
 
@@ -40,7 +41,7 @@ CellSetup SomeSetup() {
 std::string InCell(const std::function<void(int, CellFilesystem&)>& look) {
   const auto child = testing::RunInChild([&](int out) {
     if (::unshare(CLONE_NEWPID) != 0) return Report(out, "unshare failed");
-    if (const auto entered = EnterTemplateRoot({"", 200'000, 8, 2}); !entered) {
+    if (const auto entered = EnterTemplateRoot({"", 2}); !entered) {
       return Report(out, entered.error().message);
     }
     const pid_t init = testing::Fork();
@@ -197,14 +198,42 @@ TEST(CellMounts, TheMachineThatIsShownIsTheCells) {
 TEST(CellMounts, WhatIsShownCannotBeWritten) {
   EXPECT_EQ(InCell([](int out, CellFilesystem&) {
               std::string text;
-              for (const char* path : {"/proc/meminfo", "/proc/cpuinfo", "/etc/passwd", "/usr/x", "/x"}) {
+              for (const char* path :
+                   {"/proc/meminfo", "/proc/cpuinfo", "/etc/passwd", "/etc/group", "/usr/x", "/x"}) {
                 const UniqueFd fd(::open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
                 text += fd ? std::string(path) + " " : std::strerror(errno) + std::string("; ");
               }
               Report(out, text);
             }),
             "Read-only file system; Read-only file system; Read-only file system; Read-only file system; "
-            "Read-only file system; ");
+            "Read-only file system; Read-only file system; ");
+}
+
+// The next cell's program has another id and the same name.
+TEST(CellMounts, ItsProgramIsTheOneUserOfItsName) {
+  EXPECT_EQ(InCell([](int out, CellFilesystem&) {
+              Report(out, ReadFile("/etc/passwd") == PasswdText(kUid, kUid) ? "passwd " : "other passwd ");
+              Report(out, ReadFile("/etc/group") == GroupText(kUid) ? "group\n" : "other group\n");
+              Report(out, Describe("/etc/passwd") + Describe("/etc/group"));
+            }),
+            "passwd group\n/etc/passwd 644 0:0\n/etc/group 644 0:0\n");
+}
+
+// As a rootless cell's program, whose files these are.
+TEST(CellMounts, EvenTheirOwnerCannotChangeOrRemoveItsUsers) {
+  EXPECT_EQ(InCell([](int out, CellFilesystem&) {
+              std::string text;
+              for (const char* path : {"/etc/passwd", "/etc/group"}) {
+                if (::chmod(path, 0666) == 0 || errno != EROFS) text += "mode ";
+                if (::chown(path, kUid, kUid) == 0 || errno != EROFS) text += "owner ";
+                if (::truncate(path, 0) == 0 || errno != EROFS) text += "size ";
+                if (::unlink(path) == 0 || ::rename(path, "/mnt/data/x") == 0) text += "name ";
+                if (::link(path, "/mnt/data/x") == 0 || errno != EXDEV) text += "link ";
+              }
+              Report(out,
+                     text + (fs::is_empty("/mnt/data") && fs::is_empty("/tmp") ? "." : "in the workspace"));
+            }),
+            ".");
 }
 
 TEST(CellMounts, OtherUsersProcessesAreInvisible) {

@@ -46,7 +46,7 @@ class PrivateRootTest : public ::testing::Test {
                  ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 || !mount_more()) {
                return Report(out, "set-up failed");
              }
-             TemplateOptions options{source_.path(), 200'000, 1, 1};
+             TemplateOptions options{source_.path(), 1};
              options.private_mounts = true;
              const auto mounts = EnterTemplateRoot(options);
              if (!mounts) return Report(out, mounts.error().message);
@@ -186,7 +186,7 @@ TEST_F(PrivateRootTest, WhatTheKernelRefusesIsNamed) {
 
 TEST_F(PrivateRootTest, ASharedRootHasNoMountsToCover) {
   EXPECT_EQ(testing::RunInChild([&](int out) {
-              const auto mounts = EnterTemplateRoot({source_.path(), 200'000, 1, 1});
+              const auto mounts = EnterTemplateRoot({source_.path(), 1});
               Report(out, !mounts ? mounts.error().message : std::to_string(mounts->size()));
             }).output,
             "0");

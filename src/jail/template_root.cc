@@ -1,7 +1,6 @@
 #include "jail/template_root.h"
 
 #include <fcntl.h>
-#include <fmt/format.h>
 #include <linux/magic.h>
 #include <sched.h>
 #include <sys/mount.h>
@@ -200,15 +199,8 @@ class Builder {
 
   void Etc() {
     for (const std::string name : kEtcEntries) BindEntry("/etc/" + name);
-    std::string passwd = "root:x:0:0:root:/:/usr/sbin/nologin\n", group = "root:x:0:\n";
-    for (std::uint32_t i = 0; i < options_.uid_count; ++i) {
-      // One line per uid a cell may have, all of one name: whoever the program is, it is `sandbox`.
-      const std::uint32_t id = options_.first_uid + i;
-      passwd += fmt::format("sandbox:x:{0}:{0}:sandbox:/mnt/data:/bin/bash\n", id);
-      group += fmt::format("sandbox:x:{}:\n", id);
-    }
-    File("/etc/passwd", passwd + "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n");
-    File("/etc/group", group + "nogroup:x:65534:\n");
+    // Each cell covers these with its own (cell_mounts.h).
+    for (const char* path : {"/etc/passwd", "/etc/group"}) File(path, "");
     File("/etc/hosts", "127.0.0.1\tlocalhost\n::1\tlocalhost\n127.0.1.1\tsandbox\n");
     File("/etc/hostname", "sandbox\n");
     File("/etc/host.conf", "multi on\n");

@@ -11,8 +11,6 @@ namespace codeapi {
 
 struct TemplateOptions {
   std::string source;           ///< directory whose /usr, /lib… are shown; empty: the host's own
-  std::uint32_t first_uid = 0;  ///< uids of cells, all shown as user `sandbox`
-  std::uint32_t uid_count = 0;
   std::uint32_t cpus = 1;       ///< how many CPUs /proc/cpuinfo and /proc/stat show
   bool private_mounts = false;  ///< cells will be given files of their own (private_root.h)
   bool keep_proc = false;       ///< show the caller's /proc, without which rootless cells may not mount one

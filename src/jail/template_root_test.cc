@@ -35,7 +35,7 @@ void MakeSource(const fs::path& at) {
 // Enters the template root of `source` and returns the mount table as a program would read it; "" and a
 // report when that fails.
 std::string MountsOf(const std::string& source, int out) {
-  if (const auto entered = EnterTemplateRoot({source, 200'000, 1, 1}); !entered) {
+  if (const auto entered = EnterTemplateRoot({source, 1}); !entered) {
     Report(out, entered.error().message);
     return {};
   }
@@ -71,7 +71,7 @@ TEST(TemplateRoot, LinksToWhatABuiltRootKeepsForEtc) {
     Report(out, ReadFile("/etc/java-21-openjdk/conf"));
     if (!fs::is_symlink("/etc/fonts") || !fs::is_directory("/etc/fonts")) Report(out, " fonts");
     if (mounts.find(" /etc/") != std::string::npos) Report(out, " mounts: " + mounts);
-    if (ReadFile("/etc/passwd").find("sandbox") == std::string::npos) Report(out, " passwd");
+    if (fs::is_symlink("/etc/passwd") || !ReadFile("/etc/passwd").empty()) Report(out, " passwd");
     if (!fs::is_directory("/node_modules/pkg")) Report(out, " node_modules");
   });
   EXPECT_EQ(child.output, "java");

@@ -80,8 +80,7 @@ JailerInfo LinuxHost::Prepare(const JailerSettings& settings) {
   filters_ = std::move(*filters);
   cgroup_namespaces_ = ::access("/proc/self/ns/cgroup", F_OK) == 0;
 
-  const TemplateOptions root{settings.root,     settings.uid_base,     settings.max_cells,
-                             cpus_per_program_, settings.private_root, info.rootless};
+  const TemplateOptions root{settings.root, cpus_per_program_, settings.private_root, info.rootless};
   auto mounts = EnterTemplateRoot(root);
   if (!mounts) return failed(mounts.error());
   private_mounts_ = std::move(*mounts);

@@ -5,6 +5,7 @@ import os
 import pytest
 from harness import rootless
 from program import facts, run
+from waiting import Waiting
 
 
 def test_the_user_has_a_name_everywhere(server):
@@ -25,6 +26,68 @@ def test_the_user_has_a_name_everywhere(server):
         """) == ("sandbox /mnt/data /bin/bash sandbox sandbox\n/mnt/data /mnt/data sandbox\n"
                  # Root has no id in the user namespace of an ordinary user's cell.
                  f"0 65534 {'nobody' if rootless() else 'root'}\n")
+
+
+USERS = """
+import getpass, grp, os, pwd, subprocess
+def sh(command):
+    return subprocess.run(["bash", "-c", command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True).stdout
+own, group = os.getuid(), os.getgid()
+print("ids", own, group)
+print("python", pwd.getpwnam(getpass.getuser()) == pwd.getpwuid(own), pwd.getpwnam("sandbox")[2:4] == (own, group),
+      grp.getgrnam("sandbox").gr_gid == group)
+print("all", *[user.pw_name for user in pwd.getpwall()], *[entry.gr_name for entry in grp.getgrall()])
+print("id", sh("id sandbox") == f"uid={own}(sandbox) gid={group}(sandbox) groups={group}(sandbox)\\n")
+print("chown", sh("touch f; chown $(whoami) f && chown sandbox:sandbox f && chgrp $(id -gn) f && stat -c %U:%G f; rm f"))
+"""
+
+
+@pytest.fixture(scope="module", params=["shared", "private"])
+def sharing(request, server, make_module_server):
+    """A server whose cells share the root's files, and one whose cells have their own."""
+    if request.param == "shared":
+        return server
+    if rootless():
+        pytest.skip("needs root")
+    return make_module_server({"CODEAPI_ROOT_SHARING": "private"})
+
+
+def test_each_cells_name_leads_to_its_own_user(sharing):
+    """In several cells at once, which have different ids."""
+    cells = []
+    try:
+        for _ in range(3):
+            cells.append(Waiting(sharing, USERS + "wait_for_the_test()"))
+    finally:
+        for cell in cells:
+            cell.release()
+    answers = [cell.reply().json for cell in cells]
+    for answer in answers:
+        assert (answer["code"], answer["stderr"]) == (0, ""), answer
+        assert answer["stdout"].splitlines()[1:] == [
+            "python True True True", "all root sandbox nobody root sandbox nogroup", "id True",
+            "chown sandbox:sandbox", ""], answer
+    if not rootless():
+        assert len({answer["stdout"].splitlines()[0] for answer in answers}) == 3, answers
+
+
+def test_users_cannot_be_changed(sharing):
+    answer = sharing.exec_("bash", """
+        cat /etc/passwd /etc/group > before.txt
+        for file in /etc/passwd /etc/group; do
+          { echo "me:x:0:0::/:/bin/sh" >> $file; } 2> /dev/null && echo "wrote $file"
+          chmod u+w $file 2> /dev/null && echo "changed $file"
+          touch $file 2> /dev/null && echo "touched $file"
+          rm -f $file 2> /dev/null && echo "removed $file"
+          ln $file /tmp/linked 2> /dev/null && echo "linked $file"
+          umount $file 2> /dev/null && echo "uncovered $file"
+          mount -o remount,rw,bind $file 2> /dev/null && echo "opened $file"
+        done
+        cat /etc/passwd /etc/group | cmp - before.txt && find /mnt/data /tmp /dev/shm -type f
+        """)
+    assert (answer["code"], answer["stderr"]) == (0, ""), answer
+    assert set(answer["stdout"].split()) == {"/mnt/data/before.txt", "/mnt/data/script.sh"}, answer
+    assert [file["name"] for file in answer["files"]] == ["before.txt"], answer
 
 
 def test_the_host_is_called_sandbox(server):

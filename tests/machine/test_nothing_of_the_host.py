@@ -68,7 +68,7 @@ def test_mounts_name_only_the_root_and_the_cell(server):
         host_device = rootless() and kind == "devtmpfs" and root in ("/null", "/zero", "/full", "/random", "/urandom")
         assert (source in ("root", "cell", "proc")) or source in usr_device, left
         if source == "cell":
-            assert root in ("/data", "/tmp", "/shm", "/meminfo"), left
+            assert root in ("/data", "/tmp", "/shm", "/meminfo", "/passwd", "/group"), left
         elif source not in ("root", "proc"):
             # Cells show this machine's own /usr, under its own name; an ordinary user's also its devices.
             assert root == at or host_device, left
