@@ -206,8 +206,11 @@ def test_a_traceparent_that_is_none_is_replaced(stack):
         reply = api.request("POST", "/v1/exec", json.dumps({"lang": "bash", "code": "true"}),
                             {"Content-Type": "application/json", "traceparent": bad, "X-Request-ID": "bad-trace"})
         assert reply.status == 200
-    with api._changed:
-        lines = [json.loads(line) for line in api.lines if "bad-trace" in line and "execution answered" in line]
+    def logged():
+        with api._changed:
+            return [json.loads(line) for line in api.lines if "bad-trace" in line and "execution answered" in line]
+    # A line may come a moment after its answer.
+    lines = until(lambda: len(found := logged()) >= 3 and found, "each is logged")
     traces = {line["trace"] for line in lines}
     assert len(lines) == 3 and len(traces) == 3 and all(re.fullmatch("[0-9a-f]{32}", trace) for trace in traces)
 
