@@ -9,6 +9,8 @@ between the processes and Redis, since netem is no part of every kernel.
 """
 
 import argparse
+import collections
+import json
 import pathlib
 import random
 import sys
@@ -44,6 +46,7 @@ class Chaos:
         self.store, self.seed, self.clients, self.say = store, seed, clients, say
         self.ledger, self.problems = Ledger(), []
         self.takeovers = self.replays = 0
+        self.reasons = collections.Counter()  # why APIs had no answer, in their own words
 
     def run(self, plan):
         rng = random.Random(f"{self.seed} faults")
@@ -93,10 +96,15 @@ class Chaos:
         observer.stop()
         self.takeovers = observer.takeovers
         for api in [*stage.apis, *stage.dead]:
-            self.replays += sum("program is run again from its record" in line for line in api.lines)
+            for line in api.lines:
+                event = json.loads(line) if line.startswith("{") else {}
+                self.replays += event.get("event") == "program is run again from its record"
+                if event.get("event") in ("execution not answered", "round not answered"):
+                    self.reasons[event["detail"]] += 1
 
     def report(self):
         lines = self.ledger.figures() + [f"takeovers       {self.takeovers}", f"replays         {self.replays}"]
+        lines += [f"an api said, {count} times: {reason}" for reason, count in self.reasons.most_common()]
         lines += [f"PROBLEM {problem}" for problem in self.problems[:SHOWN]]
         if len(self.problems) > SHOWN:
             lines.append(f"PROBLEM … and {len(self.problems) - SHOWN} more")
