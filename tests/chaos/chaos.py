@@ -1,11 +1,11 @@
 #!/usr/bin/python3
 """Breaks one part of a distributed set-up after another under load, and checks that no promise is broken.
 
-Starts Redis (which keeps a log), an S3 server, a file server, two APIs and three workers on this machine, lets clients
-ask for programs, files and programs with tools, and meanwhile kills, stops, cuts off and fills up what it can. Every
-answer is right or an honest error; an execution has one answer; a tool has its effect once; a file that was acknowledged
-stays; and at the end nothing is left over. Exit status 0 only if all that was so. The network is broken by proxies
-between the processes and Redis, since netem is no part of every kernel.
+Starts Redis (which keeps a log), an S3 server, a file server, two APIs and three workers on this machine, lets
+clients ask for programs, files and programs with tools, and meanwhile kills, stops, cuts off and fills up what it
+can. Every answer is right or an honest error; an execution has one answer; a tool has its effect once; a file that
+was acknowledged stays; and at the end nothing is left over. Exit status 0 only if all that was so. The network is
+broken by proxies between the processes and Redis, since netem is no part of every kernel.
 """
 
 import argparse
@@ -62,9 +62,9 @@ class Chaos:
                     start = time.monotonic()
                     tops |= self._tops(stage)
                     faults.strike(name)
-                    self.say(f"{self.store}: {name.replace('_', ' ')}: well again after {time.monotonic() - start:.1f} s; "
-                             f"{self.ledger.rights()} right, {self.ledger.errors()} honest errors, "
-                             f"{len(self.ledger.violations)} violations")
+                    self.say(f"{self.store}: {name.replace('_', ' ')}: well again after "
+                             f"{time.monotonic() - start:.1f} s; {self.ledger.rights()} right, "
+                             f"{self.ledger.errors()} honest errors, {len(self.ledger.violations)} violations")
             except AssertionError as error:
                 self.problems.append(f"{name}: {error}")
             finally:
