@@ -1,14 +1,16 @@
 #!/usr/bin/python3
 """Breaks one part of a distributed set-up after another under load, and checks that no promise is broken.
 
-Starts Redis (which keeps a log), an S3 server, a file server, two APIs and three workers on this machine, lets clients
-ask for programs, files and programs with tools, and meanwhile kills, stops, cuts off and fills up what it can. Every
-answer is right or an honest error; an execution has one answer; a tool has its effect once; a file that was acknowledged
-stays; and at the end nothing is left over. Exit status 0 only if all that was so. The network is broken by proxies
-between the processes and Redis, since netem is no part of every kernel.
+Starts Redis (which keeps a log), an S3 server, a file server, two APIs and three workers on this machine, lets
+clients ask for programs, files and programs with tools, and meanwhile kills, stops, cuts off and fills up what it
+can. Every answer is right or an honest error; an execution has one answer; a tool has its effect once; a file that
+was acknowledged stays; and at the end nothing is left over. Exit status 0 only if all that was so. The network is
+broken by proxies between the processes and Redis, since netem is no part of every kernel.
 """
 
 import argparse
+import collections
+import json
 import pathlib
 import random
 import sys
@@ -44,6 +46,7 @@ class Chaos:
         self.store, self.seed, self.clients, self.say = store, seed, clients, say
         self.ledger, self.problems = Ledger(), []
         self.takeovers = self.replays = 0
+        self.reasons = collections.Counter()  # why APIs had no answer, in their own words
 
     def run(self, plan):
         rng = random.Random(f"{self.seed} faults")
@@ -59,9 +62,9 @@ class Chaos:
                     start = time.monotonic()
                     tops |= self._tops(stage)
                     faults.strike(name)
-                    self.say(f"{self.store}: {name.replace('_', ' ')}: well again after {time.monotonic() - start:.1f} s; "
-                             f"{self.ledger.rights()} right, {self.ledger.errors()} honest errors, "
-                             f"{len(self.ledger.violations)} violations")
+                    self.say(f"{self.store}: {name.replace('_', ' ')}: well again after "
+                             f"{time.monotonic() - start:.1f} s; {self.ledger.rights()} right, "
+                             f"{self.ledger.errors()} honest errors, {len(self.ledger.violations)} violations")
             except AssertionError as error:
                 self.problems.append(f"{name}: {error}")
             finally:
@@ -93,10 +96,15 @@ class Chaos:
         observer.stop()
         self.takeovers = observer.takeovers
         for api in [*stage.apis, *stage.dead]:
-            self.replays += sum("program is run again from its record" in line for line in api.lines)
+            for line in api.lines:
+                event = json.loads(line) if line.startswith("{") else {}
+                self.replays += event.get("event") == "program is run again from its record"
+                if event.get("event") in ("execution not answered", "round not answered"):
+                    self.reasons[event["detail"]] += 1
 
     def report(self):
         lines = self.ledger.figures() + [f"takeovers       {self.takeovers}", f"replays         {self.replays}"]
+        lines += [f"an api said, {count} times: {reason}" for reason, count in self.reasons.most_common()]
         lines += [f"PROBLEM {problem}" for problem in self.problems[:SHOWN]]
         if len(self.problems) > SHOWN:
             lines.append(f"PROBLEM … and {len(self.problems) - SHOWN} more")

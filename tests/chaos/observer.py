@@ -4,6 +4,7 @@ import socket
 import threading
 
 PREFIX = "codeapi:"
+OF_JOBS = ("job:", "wait:", "to:", "runs:", "asks:", "tenants", "waiting", "name:")  # keys of the queue
 
 
 class Connection:
@@ -83,7 +84,7 @@ def left_in_redis(redis):
             if life == -1:
                 found.append(f"{key} has no time to live")
             name = key.rpartition("{queue}:")[2] if "{queue}:" in key else ""
-            if life != -2 and name.startswith(("job:", "wait:", "to:", "runs:", "asks:", "tenants", "waiting", "name:")):
+            if life != -2 and name.startswith(OF_JOBS):
                 state = connection.command("HGET", key, "state") if name.startswith("job:") else ""
                 if state != "x":  # a note for a minute that a job may not be enqueued any more
                     found.append(f"{key} {state}")
