@@ -206,7 +206,7 @@ Finding Cell(const Settings& settings, const RootChoice& root) {
         probed = co_await health.Probe();
         co_await sandbox.Stop();
       },
-      [&](std::exception_ptr) { io.stop(); });
+      [&](const std::exception_ptr&) { io.stop(); });
   io.run();
   if (!probed)
     return {"a cell", State::kBroken, probed.error().message, "see what is broken or missing above"};
@@ -234,7 +234,7 @@ const char* StateName(State state) {
 int DoctorCommand() {
   const auto settings = LoadSettings();
   if (!settings) {
-    std::fprintf(stderr, "codeapi: %s\n", settings.error().message.c_str());
+    fmt::print(stderr, "codeapi: {}\n", settings.error().message);
     return 1;
   }
   const RootChoice root = ChooseRoot(*settings);

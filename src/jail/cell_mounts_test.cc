@@ -71,7 +71,7 @@ std::string Describe(const char* path) {
   struct stat st{};
   if (::stat(path, &st) != 0) return std::string(path) + " missing\n";
   char mode[8];
-  std::snprintf(mode, sizeof mode, "%o", st.st_mode & 07777);
+  static_cast<void>(std::snprintf(mode, sizeof mode, "%o", st.st_mode & 07777));
   return std::string(path) + " " + mode + " " + std::to_string(st.st_uid) + ":" + std::to_string(st.st_gid) +
          "\n";
 }

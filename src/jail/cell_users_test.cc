@@ -12,7 +12,7 @@ namespace codeapi {
 namespace {
 
 struct Closer {
-  void operator()(std::FILE* file) const { std::fclose(file); }
+  void operator()(std::FILE* file) const { static_cast<void>(std::fclose(file)); }
 };
 using Stream = std::unique_ptr<std::FILE, Closer>;
 
