@@ -135,6 +135,12 @@ void RedisJobQueue::Core::answer(const SubmissionPtr& submission, Answer answer)
 // Fetches the answer, if there is one.
 awaitable<void> RedisJobQueue::Core::Collect(std::shared_ptr<Core> core, SubmissionPtr submission) {
   while (!core->ending && core->submission(submission->id) != nullptr) {
+    // As of now: that a job is gone says nothing when it had not yet come as we asked.
+    bool enqueued = false;
+    {
+      const std::lock_guard lock(core->mutex);
+      enqueued = submission->state == Submission::State::kEnqueued;
+    }
     const auto reply = co_await core->eval(core->scripts.collect, {submission->id});
     if (!reply || reply->elements.empty()) {
       co_await core->sleep(milliseconds(200));
@@ -143,13 +149,8 @@ awaitable<void> RedisJobQueue::Core::Collect(std::shared_ptr<Core> core, Submiss
     const std::vector<RedisValue>& parts = reply->elements;
     if (parts[0].text == "done" && parts.size() == 3) {
       core->answer(submission, AnswerOf(parts[1].text, parts[2].text));
-    } else if (parts[0].text == "gone") {
-      bool enqueued = false;
-      {
-        const std::lock_guard lock(core->mutex);
-        enqueued = submission->state == Submission::State::kEnqueued;
-      }
-      if (enqueued) core->answer(submission, Fail(ErrorCode::kUnavailable, "the queue lost the job"));
+    } else if (parts[0].text == "gone" && enqueued) {
+      core->answer(submission, Fail(ErrorCode::kUnavailable, "the queue lost the job"));
     }
     co_return;
   }

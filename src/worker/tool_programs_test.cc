@@ -158,10 +158,21 @@ TEST_F(ToolProgramsTest, AnsweredInPartItWaitsForTheRest) {
     EXPECT_EQ(Asked(co_await programs.Round(Job(kStart))).size(), 2u);
     const ProgramCall second = Answered(2, 1, {}, "2");
     EXPECT_EQ(Asked(co_await programs.Round(Job(kContinue, {second}))), (Calls{{1, "{}"}}));
-    // A result that comes again, and one to no call, are not delivered.
-    const RoundAnswer again =
-        co_await programs.Round(Job(kContinue, {second, Answered(9, 0, {}, "9"), Answered(1, 0, {}, "1")}));
+    // A result that comes again is not delivered.
+    const RoundAnswer again = co_await programs.Round(Job(kContinue, {second, Answered(1, 0, {}, "1")}));
     EXPECT_EQ(Ended(again).at("status"), "completed");
+  });
+}
+
+// Its execution has gone on elsewhere, while this worker was taken for dead.
+TEST_F(ToolProgramsTest, AProgramThatNeverMadeACallIsLeftBehind) {
+  Play([](Cell& cell) -> awaitable<bool> { co_return co_await cell.Hear(co_await cell.Call(0, "{}")); });
+  RunTest(io, [&]() -> awaitable<void> {
+    ToolPrograms& programs = With();
+    EXPECT_EQ(Asked(co_await programs.Round(Job(kStart))).size(), 1u);
+    const RoundAnswer answer =
+        co_await programs.Round(Job(kContinue, {Answered(1, 0, {}, "1"), Answered(9, 0, {}, "9")}));
+    EXPECT_EQ(answer.state, RoundAnswer::State::kNeedReplay);
   });
 }
 
