@@ -92,13 +92,13 @@ void RedisJobQueue::Core::onMessage(std::string_view message) {
   if (message.size() < 3) return;
   const std::string id(message.substr(2));
   if (message[0] != 'a') return cancelHold(id, message[0] == 'l');
-  if (auto asked = submission(id)) background(Collect(shared_from_this(), std::move(asked)));
+  if (auto asked = submission(id)) collect({std::move(asked)});
 }
 
 void RedisJobQueue::Core::onSubscribed() {
   wakeSleepers();
   kick();
-  for (SubmissionPtr& asked : allSubmissions()) background(Collect(shared_from_this(), std::move(asked)));
+  collect(allSubmissions());
   background(Probe(shared_from_this()));
 }
 

@@ -6,9 +6,11 @@
 // be finished after its caller is gone.
 //
 // Messages wake this process, and they only ever say "look": after every (re)subscription everything is
-// looked at, so none that was lost is missed. A call whose outcome is unknown, because the connection broke,
-// is made good: a job that may have been enqueued is cancelled, one that may have been taken is given back,
-// an answer that may have been given is given again, which the scripts notice.
+// looked at, so none that was lost is missed. Answers are fetched, and finished jobs removed, one call at a
+// time for all that have gathered meanwhile: that costs Redis much less than a call for each. A call whose
+// outcome is unknown, because the connection broke, is made good: a job that may have been enqueued is
+// cancelled, one that may have been taken is given back, an answer that may have been given is given again,
+// which the scripts notice.
 #pragma once
 
 #include <atomic>
@@ -93,6 +95,8 @@ struct RedisJobQueue::Core : std::enable_shared_from_this<Core> {
   std::unordered_map<std::string, SubmissionPtr> submissions;
   std::unordered_map<std::string, HoldPtr> holds;
   std::list<TakerPtr> takers;
+  std::vector<std::string> over;  // jobs of ours that Redis may forget
+  bool forgetting = false;
   bool stopped = false;
   bool closed = false;  // nothing may be started on the thread any more
 
@@ -100,6 +104,8 @@ struct RedisJobQueue::Core : std::enable_shared_from_this<Core> {
   std::set<boost::asio::steady_timer*> sleepers;
   bool ending = false;
   bool fetching = false, rung = false;
+  std::vector<SubmissionPtr> to_collect;  // may have an answer
+  bool collecting = false;
   bool uncertain = true;  // Redis may think that we run what we know nothing of
   boost::asio::steady_timer* tick_timer = nullptr;
   Steady::time_point heard = Steady::now();  // when Redis last answered a tick
@@ -120,8 +126,12 @@ struct RedisJobQueue::Core : std::enable_shared_from_this<Core> {
   awaitable<Result<void>> enqueue(Submission& submission, const JobSpec& spec);
   Answer conclude(const SubmissionPtr& submission);
   void answer(const SubmissionPtr& submission, Answer answer);
-  static awaitable<void> Collect(std::shared_ptr<Core> core, SubmissionPtr submission);
-  static awaitable<void> Cancel(std::shared_ptr<Core> core, std::string id, bool maybe);
+  void collect(const std::vector<SubmissionPtr>& some);  // the thread
+  static awaitable<void> Collect(std::shared_ptr<Core> core);
+  void collected(const SubmissionPtr& submission, std::vector<RedisValue>& parts);
+  void forget(std::string id);
+  static awaitable<void> Forget(std::shared_ptr<Core> core);
+  static awaitable<void> Cancel(std::shared_ptr<Core> core, std::vector<std::string> ids, bool maybe);
   static awaitable<void> Recall(std::shared_ptr<Core> core, SubmissionPtr submission, Error why);
   void giveUpOverdue();
   SubmissionPtr submission(const std::string& id);

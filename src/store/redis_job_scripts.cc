@@ -270,17 +270,31 @@ untake(id, me)
 return 'ok'
 )lua";
 
-// ARGV: id. {"gone"}, {"wait"} or {"done", code, answer}
+// ARGV: ids. For each {"gone"}, {"wait"}, {"done", code, answer}, or {"later"}: it would make the reply too
+// large.
 constexpr std::string_view kCollect = R"lua(
-local h = redis.call('HMGET', P .. 'job:' .. ARGV[1], 'state', 'code', 'answer')
-if not h[1] or h[1] == 'x' or h[1] == 'c' then return {'gone'} end
-if h[1] ~= 'd' then return {'wait'} end
-return {'done', h[2], h[3]}
+local P, out, room = KEYS[1], {}, 524288
+for i, id in ipairs(ARGV) do
+  if room <= 0 then
+    out[i] = {'later'}
+  else
+    local h = redis.call('HMGET', P .. 'job:' .. id, 'state', 'code', 'answer')
+    if not h[1] or h[1] == 'x' or h[1] == 'c' then
+      out[i] = {'gone'}
+    elseif h[1] ~= 'd' then
+      out[i] = {'wait'}
+    else
+      room = room - #h[3]
+      out[i] = {'done', h[2], h[3]}
+    end
+  end
+end
+return out
 )lua";
 
-// ARGV: id, process, whether it may yet be enqueued
+// ARGV: process, whether they may yet be enqueued, ids
 constexpr std::string_view kCancel = R"lua(
-cancel(ARGV[1], ARGV[2], ARGV[3] == '1')
+for i = 3, #ARGV do cancel(ARGV[i], ARGV[1], ARGV[2] == '1') end
 return 'ok'
 )lua";
 
@@ -394,7 +408,7 @@ RedisJobScripts::RedisJobScripts()
       take(Script(kTake)),
       complete(Script(kClaim, kComplete)),
       hand_back(Script(kClaim, kHandBack)),
-      collect(Script(kCollect)),
+      collect(RedisScript(std::string(kCollect))),
       cancel(Script(kCancel)),
       withdraw(Script(kWithdraw)),
       recall(Script(kRecall)),

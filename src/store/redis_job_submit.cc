@@ -18,6 +18,9 @@ using Clock = std::chrono::system_clock;
 // Farther away than anybody waits, near enough to count with.
 constexpr milliseconds kForever = std::chrono::hours(24 * 3650);
 
+// How many jobs one call of a script is about at most.
+constexpr std::size_t kBatch = 128;
+
 std::unexpected<Error> Overdue() {
   return Fail(ErrorCode::kDeadline, "the deadline passed before a worker took the job");
 }
@@ -118,8 +121,10 @@ RedisJobQueue::Core::Answer RedisJobQueue::Core::conclude(const SubmissionPtr& s
     answer = submission->answer;
     submission->done.reset();
   }
-  if (state != Submission::State::kOver) {
-    background(Cancel(shared_from_this(), submission->id, state == Submission::State::kUnknown));
+  if (state == Submission::State::kEnqueued) {
+    forget(submission->id);
+  } else if (state == Submission::State::kUnknown) {
+    background(Cancel(shared_from_this(), {submission->id}, true));
   }
   if (answer) return std::move(*answer);
   return Fail(ErrorCode::kCancelled, "the submitter gave up");
@@ -132,34 +137,87 @@ void RedisJobQueue::Core::answer(const SubmissionPtr& submission, Answer answer)
   submission->done->set();
 }
 
-// Fetches the answer, if there is one.
-awaitable<void> RedisJobQueue::Core::Collect(std::shared_ptr<Core> core, SubmissionPtr submission) {
-  while (!core->ending && core->submission(submission->id) != nullptr) {
-    const auto reply = co_await core->eval(core->scripts.collect, {submission->id});
-    if (!reply || reply->elements.empty()) {
+void RedisJobQueue::Core::collect(const std::vector<SubmissionPtr>& some) {
+  to_collect.insert(to_collect.end(), some.begin(), some.end());
+  if (to_collect.empty() || std::exchange(collecting, true)) return;
+  background(Collect(shared_from_this()));
+}
+
+// Fetches the answers that there are.
+awaitable<void> RedisJobQueue::Core::Collect(std::shared_ptr<Core> core) {
+  std::vector<SubmissionPtr>& queue = core->to_collect;
+  while (!core->ending) {
+    // Whoever gave up has left.
+    std::erase_if(queue, [&](const SubmissionPtr& one) { return core->submission(one->id) == nullptr; });
+    if (queue.empty()) break;
+    const auto end = queue.begin() + static_cast<std::ptrdiff_t>(std::min(queue.size(), kBatch));
+    const std::vector<SubmissionPtr> batch(queue.begin(), end);
+    queue.erase(queue.begin(), end);
+    std::vector<std::string> ids;
+    for (const SubmissionPtr& one : batch) ids.push_back(one->id);
+    auto reply = co_await core->eval(core->scripts.collect, std::move(ids));
+    if (!reply || reply->elements.size() != batch.size()) {
+      queue.insert(queue.end(), batch.begin(), batch.end());
       co_await core->sleep(milliseconds(200));
       continue;
     }
-    const std::vector<RedisValue>& parts = reply->elements;
-    if (parts[0].text == "done" && parts.size() == 3) {
-      core->answer(submission, AnswerOf(parts[1].text, parts[2].text));
-    } else if (parts[0].text == "gone") {
-      bool enqueued = false;
-      {
-        const std::lock_guard lock(core->mutex);
-        enqueued = submission->state == Submission::State::kEnqueued;
-      }
-      if (enqueued) core->answer(submission, Fail(ErrorCode::kUnavailable, "the queue lost the job"));
+    for (std::size_t i = 0; i < batch.size(); ++i) core->collected(batch[i], reply->elements[i].elements);
+  }
+  core->collecting = false;
+}
+
+void RedisJobQueue::Core::collected(const SubmissionPtr& one, std::vector<RedisValue>& parts) {
+  if (parts.empty()) return;
+  if (parts[0].text == "later") {
+    to_collect.push_back(one);
+  } else if (parts[0].text == "done" && parts.size() == 3) {
+    answer(one, AnswerOf(std::move(parts[1].text), std::move(parts[2].text)));
+  } else if (parts[0].text == "gone") {
+    bool enqueued = false;
+    {
+      const std::lock_guard lock(mutex);
+      enqueued = one->state == Submission::State::kEnqueued;
     }
-    co_return;
+    if (enqueued) answer(one, Fail(ErrorCode::kUnavailable, "the queue lost the job"));
   }
 }
 
-// Removes a job, or what is left of it. `maybe`: it may be on its way still.
-awaitable<void> RedisJobQueue::Core::Cancel(std::shared_ptr<Core> core, std::string id, bool maybe) {
+// Any thread.
+void RedisJobQueue::Core::forget(std::string id) {
+  {
+    const std::lock_guard lock(mutex);
+    over.push_back(std::move(id));
+    if (std::exchange(forgetting, true)) return;
+  }
+  background(Forget(shared_from_this()));
+}
+
+awaitable<void> RedisJobQueue::Core::Forget(std::shared_ptr<Core> core) {
+  for (;;) {
+    std::vector<std::string> ids;
+    {
+      const std::lock_guard lock(core->mutex);
+      if (core->over.empty()) {
+        core->forgetting = false;
+        co_return;
+      }
+      const auto first = core->over.begin();
+      const auto last = first + static_cast<std::ptrdiff_t>(std::min(core->over.size(), kBatch));
+      ids.assign(std::make_move_iterator(first), std::make_move_iterator(last));
+      core->over.erase(first, last);
+    }
+    co_await Cancel(core, std::move(ids), false);
+  }
+}
+
+// Removes jobs, or what is left of them. `maybe`: they may be on their way still.
+awaitable<void> RedisJobQueue::Core::Cancel(std::shared_ptr<Core> core, std::vector<std::string> ids,
+                                            bool maybe) {
   constexpr int kTries = 300;
+  std::vector<std::string> args{core->name, maybe ? "1" : "0"};
+  args.insert(args.end(), std::make_move_iterator(ids.begin()), std::make_move_iterator(ids.end()));
   for (int i = 0; i < kTries; ++i) {
-    if (co_await core->eval(core->scripts.cancel, {id, core->name, maybe ? "1" : "0"})) co_return;
+    if (co_await core->eval(core->scripts.cancel, args)) co_return;
     if (core->ending) co_return;
     co_await core->sleep(milliseconds(std::min(1000, 50 * (i + 1))));
   }
