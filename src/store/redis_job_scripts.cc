@@ -21,12 +21,16 @@
 // Time is Redis' own. Every key has a time to live, far beyond any use, that clears up after faults.
 #include "store/redis_job_scripts.h"
 
+#include <initializer_list>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace codeapi {
 namespace {
 
+// What scripts share. Each call makes the functions anew, so those that run for every job have only what they
+// use.
 constexpr std::string_view kPrelude = R"lua(
 local P = KEYS[1]
 local clock = redis.call('TIME')
@@ -54,6 +58,9 @@ local function alive(process, lease)
   end
 end
 
+)lua";
+
+constexpr std::string_view kPush = R"lua(
 -- Makes a job wait where everybody takes from.
 local function push(id, tenant, front, entered)
   local list, command = P .. 'wait:' .. tenant, front and 'LPUSH' or 'RPUSH'
@@ -68,6 +75,9 @@ local function push(id, tenant, front, entered)
   keep(P .. 'waiting', KEEP)
 end
 
+)lua";
+
+constexpr std::string_view kUnlink = R"lua(
 local function unlink(id)
   local h = redis.call('HMGET', P .. 'job:' .. id, 'tenant', 'to')
   redis.call('ZREM', P .. 'waiting', id)
@@ -79,6 +89,9 @@ local function unlink(id)
   end
 end
 
+)lua";
+
+constexpr std::string_view kFinish = R"lua(
 -- From now on it cannot be cancelled by the name it was given.
 local function unname(id)
   local name = P .. 'name:' .. (redis.call('HGET', P .. 'job:' .. id, 'execution') or '')
@@ -95,6 +108,9 @@ local function finish(id, code, text)
   tell(redis.call('HGET', key, 'from'), 'a ' .. id)
 end
 
+)lua";
+
+constexpr std::string_view kTakeOver = R"lua(
 -- The submitter no longer cares.
 local function cancel(id, from, maybe)
   local key = P .. 'job:' .. id
@@ -223,16 +239,16 @@ while true do
   if id then
     redis.call('ZREM', P .. 'waiting', id)
     local key = P .. 'job:' .. id
-    local h = redis.call('HMGET', key, 'state', 'deadline', 'execution', 'tenant', 'worker', 'trace', 'payload')
+    local h = redis.call('HMGET', key, 'state', 'deadline', 'execution', 'tenant', 'worker', 'trace', 'payload',
+                         'attempt', 'fence')
     if h[1] == 'w' and tonumber(h[2]) <= now then
       finish(id, 'deadline', '')
     elseif h[1] == 'w' then
-      local attempt = redis.call('HINCRBY', key, 'attempt', 1)
-      redis.call('HSET', key, 'state', 'r', 'by', me)
+      local attempt, fence = tonumber(h[8]) + 1, tonumber(h[9] or '0') + 1
+      redis.call('HSET', key, 'state', 'r', 'by', me, 'attempt', attempt, 'fence', fence)
       redis.call('SADD', P .. 'runs:' .. me, id)
       keep(P .. 'runs:' .. me, KEEP)
       redis.call('ZREM', P .. 'idle', me)
-      local fence = redis.call('HINCRBY', key, 'fence', 1)
       return {id, fence, attempt, tonumber(h[2]) - now, h[3], h[4], h[5], h[6], h[7]}
     end
   end
@@ -397,16 +413,22 @@ end
 return 'ok'
 )lua";
 
+RedisScript Joined(std::initializer_list<std::string_view> parts) {
+  std::string source(kPrelude);
+  for (const std::string_view part : parts) source += part;
+  return RedisScript(std::move(source));
+}
+
 RedisScript Script(std::string_view body, std::string_view tail = {}) {
-  return RedisScript(std::string(kPrelude) + std::string(body) + std::string(tail));
+  return Joined({kPush, kUnlink, kFinish, kTakeOver, body, tail});
 }
 
 }  // namespace
 
 RedisJobScripts::RedisJobScripts()
-    : enqueue(Script(kEnqueue)),
-      take(Script(kTake)),
-      complete(Script(kClaim, kComplete)),
+    : enqueue(Joined({kPush, kEnqueue})),
+      take(Joined({kFinish, kTake})),
+      complete(Joined({kFinish, kClaim, kComplete})),
       hand_back(Script(kClaim, kHandBack)),
       collect(RedisScript(std::string(kCollect))),
       cancel(Script(kCancel)),
