@@ -1,7 +1,7 @@
 # The front door. Everything here is a short name for something in scripts/, bench/ or cmake.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build root run up-distributed test test-rootless test-cgroup2 test-runtimes test-sanitizers fuzz soak chaos bench lint \
+.PHONY: help setup build root run up-distributed test test-rootless test-cgroup2 test-runtimes test-sanitizers fuzz soak chaos bench bench-scale lint \
 	format clean root-for-test root-for-bench root-for-soak root-for-chaos root-for-test-runtimes
 # Steps print their progress in order, and each uses all cores itself.
 .NOTPARALLEL:
@@ -59,6 +59,12 @@ fuzz: setup ## fuzz what strangers' bytes reach, a minute per target; longer: ma
 
 bench: root-for-bench build ## measure; more: make bench ARGS='--write docs/benchmarks.md'
 	@$(PYTHON) bench/bench.py $(ARGS)
+
+bench-scale: build ## one API over Redis with 1, 2, 4 workers, and what the queue alone carries; shorter: ARGS=--quick
+	@scripts/build.sh release redis_job_queue_bench
+	@echo 'bench-scale: the queue by itself' >&2
+	@build/release/redis_job_queue_bench
+	@$(PYTHON) bench/scale.py $(ARGS)
 
 lint: build ## clang-format, clang-tidy, shellcheck, include directions; ARGS=--changed: only what git sees changed
 	@scripts/lint.sh $(ARGS)

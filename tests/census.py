@@ -105,3 +105,8 @@ class Census:
         until(lambda: not survivors(), lambda: f"no process of a cell is left, but there are {survivors()}")
         until(lambda: self._cgroups() == self.idle,
               lambda: f"the server has {self.idle} cgroups again, not {self._cgroups()}")
+
+    def assert_gone(self):
+        """The same once the server has ended: nothing of it is left."""
+        survivors = lambda: of_uids(self.server.uid_base)
+        until(lambda: not survivors(), lambda: f"no process of a cell is left, but there are {survivors()}")
