@@ -100,7 +100,7 @@ local function cancel(id, from, maybe)
   local key = P .. 'job:' .. id
   local h = redis.call('HMGET', key, 'state', 'by')
   redis.call('SREM', P .. 'asks:' .. from, id)
-  unname(id)
+  if h[1] == 'w' or h[1] == 'r' then unname(id) end
   if not h[1] then
     if maybe then
       redis.call('HSET', key, 'state', 'x')
