@@ -25,23 +25,8 @@ Result<Settings> EffectiveSettings(const FileServerOptions& options) {
 
 // Whoever reaches a file server without a token reads and writes everybody's files.
 Result<void> CheckExposure(const Settings& settings) {
-  if (!settings.internal_service_token.empty()) return {};
-  if (settings.hardened_sandbox_mode) {
-    return Fail(ErrorCode::kInvalid,
-                "CODEAPI_HARDENED_SANDBOX_MODE=true needs CODEAPI_INTERNAL_SERVICE_TOKEN");
-  }
-  if (IsLoopbackAddress(settings.file_server_host)) return {};
-  if (!settings.allow_unauthenticated_internal) {
-    return Fail(ErrorCode::kInvalid,
-                "FILE_SERVER_HOST=" + settings.file_server_host +
-                    " can be reached from outside, and there is no CODEAPI_INTERNAL_SERVICE_TOKEN: everyone "
-                    "could read "
-                    "and write all files. Set the token, here and in the services that use this one, or "
-                    "CODEAPI_ALLOW_UNAUTHENTICATED_INTERNAL=true if something else keeps strangers away");
-  }
-  Say("WARNING: everyone who reaches " + settings.file_server_host +
-      " can read, write and delete all files: there is no CODEAPI_INTERNAL_SERVICE_TOKEN");
-  return {};
+  return CheckInternalExposure(settings, "FILE_SERVER_HOST", settings.file_server_host,
+                               "read, write and delete all files");
 }
 
 // Everything that `codeapi file-server` is, in the order it is built; destroyed the other way round.

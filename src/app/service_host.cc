@@ -1,5 +1,7 @@
 #include "app/service_host.h"
 
+#include <fmt/format.h>
+
 #include <csignal>
 #include <utility>
 
@@ -71,6 +73,28 @@ void PrepareService() {
   (void)::signal(SIGPIPE, SIG_IGN);
   RaiseFileLimit();
   GiveLargeBuffersBack();
+}
+
+Result<void> CheckInternalExposure(const Settings& settings, std::string_view host_setting,
+                                   const std::string& host, std::string_view what) {
+  if (!settings.internal_service_token.empty()) return {};
+  if (settings.hardened_sandbox_mode) {
+    return Fail(ErrorCode::kInvalid,
+                "CODEAPI_HARDENED_SANDBOX_MODE=true needs CODEAPI_INTERNAL_SERVICE_TOKEN");
+  }
+  if (IsLoopbackAddress(host)) return {};
+  if (!settings.allow_unauthenticated_internal) {
+    return Fail(
+        ErrorCode::kInvalid,
+        fmt::format("{}={} can be reached from outside, and there is no "
+                    "CODEAPI_INTERNAL_SERVICE_TOKEN: everyone could {}. Set the token, here and in the "
+                    "services that use this one, or CODEAPI_ALLOW_UNAUTHENTICATED_INTERNAL=true if "
+                    "something else keeps strangers away",
+                    host_setting, host, what));
+  }
+  Say(fmt::format("WARNING: everyone who reaches {} can {}: there is no CODEAPI_INTERNAL_SERVICE_TOKEN", host,
+                  what));
+  return {};
 }
 
 Result<void> CheckHardened(const Settings& settings) {

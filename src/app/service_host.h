@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
@@ -51,6 +52,12 @@ class ServiceHost {
 /// What every service does before it is built: later writes to vanished peers are errors, not signals, and
 /// every descriptor that the system lets us have may be used.
 void PrepareService();
+
+/// For services that only others of ours use: kInvalid when `host`, the value of the setting `host_setting`,
+/// can be reached from outside while there is no internal token, unless the settings allow it, which is then
+/// said loudly. `what` is what strangers could do: "read all files".
+Result<void> CheckInternalExposure(const Settings& settings, std::string_view host_setting,
+                                   const std::string& host, std::string_view what);
 
 /// kInvalid when CODEAPI_HARDENED_SANDBOX_MODE is asked for, which this version does not have.
 Result<void> CheckHardened(const Settings& settings);

@@ -22,23 +22,8 @@ Result<Settings> EffectiveSettings(const ToolCallServerOptions& options) {
 
 // Whoever opens sessions and answers calls without a token can speak for every tool of every program.
 Result<void> CheckExposure(const Settings& settings) {
-  if (!settings.internal_service_token.empty()) return {};
-  if (settings.hardened_sandbox_mode) {
-    return Fail(ErrorCode::kInvalid,
-                "CODEAPI_HARDENED_SANDBOX_MODE=true needs CODEAPI_INTERNAL_SERVICE_TOKEN");
-  }
-  if (IsLoopbackAddress(settings.tool_call_server_host)) return {};
-  if (!settings.allow_unauthenticated_internal) {
-    return Fail(ErrorCode::kInvalid,
-                "TOOL_CALL_SERVER_HOST=" + settings.tool_call_server_host +
-                    " can be reached from outside, and there is no CODEAPI_INTERNAL_SERVICE_TOKEN: everyone "
-                    "could read and answer all tool calls. Set the token, here and in the services that use "
-                    "this one, or CODEAPI_ALLOW_UNAUTHENTICATED_INTERNAL=true if something else keeps "
-                    "strangers away");
-  }
-  Say("WARNING: everyone who reaches " + settings.tool_call_server_host +
-      " can read and answer all tool calls: there is no CODEAPI_INTERNAL_SERVICE_TOKEN");
-  return {};
+  return CheckInternalExposure(settings, "TOOL_CALL_SERVER_HOST", settings.tool_call_server_host,
+                               "read and answer all tool calls");
 }
 
 // Everything that `codeapi tool-call-server` is, in the order it is built; destroyed the other way round.
