@@ -4,6 +4,7 @@ import os
 import signal
 
 from harness import until
+from observer import leases
 from stage import LEASE_SECONDS
 
 SECONDS = 150  # for what has to happen at some time
@@ -23,7 +24,9 @@ class Faults:
 
     def well(self):
         def all_well():
-            return (all(_status(api, "/v1/health") == 200 for api in self.stage.apis)
+            # The dead have been buried, so that the next fault's takeovers are its own.
+            return (leases(self.stage.redis) == len(self._with_proxies())
+                    and all(_status(api, "/v1/health") == 200 for api in self.stage.apis)
                     and all(_status(worker, "/ready") == 200 for worker in self.stage.workers)
                     and _status(self.stage.file_server, "/ready") == 200)
         until(all_well, lambda: "not well again:\n" + "\n".join(

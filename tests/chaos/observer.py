@@ -69,6 +69,15 @@ class Observer:
         self._thread.join(5)
 
 
+def leases(redis):
+    """How many processes count as alive."""
+    connection = Connection(redis)
+    try:
+        return connection.command("ZCARD", PREFIX + "{queue}:leases")
+    finally:
+        connection.close()
+
+
 def left_in_redis(redis):
     """Lines for what an idle queue does not have, and for keys that would stay for ever."""
     connection, found = Connection(redis), []
