@@ -49,11 +49,11 @@ asio::awaitable<Response> HandleExec(const ApiContext& api, ApiCall& call) {
   execution.memory_bytes = static_cast<std::uint64_t>(call.plan.run_memory_limit);
   const auto deadline = std::chrono::system_clock::now() + api.settings.job_timeout;
   if (api.metrics != nullptr) api.metrics->Submitted(execution.runtime);
-  auto submitted = co_await api.queue.submit({.id = execution.id,
-                                              .tenant = call.principal.tenant,
-                                              .payload = execution.Encode(),
-                                              .deadline = deadline,
-                                              .trace = call.request.trace.Header()});
+  auto submitted = co_await SubmitByDeadline(api.queue, {.id = execution.id,
+                                                         .tenant = call.principal.tenant,
+                                                         .payload = execution.Encode(),
+                                                         .deadline = deadline,
+                                                         .trace = call.request.trace.Header()});
   if (!submitted) co_return SubmitFailed(api, call.request, execution.id, submitted.error());
   auto answer = ExecutionAnswer::Decode(*submitted);
   if (!answer) co_return SubmitFailed(api, call.request, execution.id, answer.error());

@@ -3,6 +3,11 @@
 #include <utility>
 #include <vector>
 
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/system_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <boost/json.hpp>
 
 #include "api/session_access.h"
@@ -42,6 +47,19 @@ asio::awaitable<std::expected<std::string, Response>> ReadJsonBody(const ApiCont
   const bool large = body.error().code == ErrorCode::kTooLarge;
   co_return std::unexpected(large ? ErrorResponse(413, "request entity too large")
                                   : ErrorResponse(400, "Bad request"));
+}
+
+asio::awaitable<Result<std::string>> SubmitByDeadline(JobQueue& queue, JobSpec spec) {
+  using namespace asio::experimental::awaitable_operators;  // NOLINT: the only way to get operator||
+  // A program that uses all of its time has to be ended and its files stored.
+  constexpr auto kForTheAnswer = std::chrono::seconds(5);
+  asio::system_timer late(co_await asio::this_coro::executor, spec.deadline + kForTheAnswer);
+  auto outcome =
+      co_await (queue.submit(std::move(spec)) || late.async_wait(asio::as_tuple(asio::use_awaitable)));
+  if (outcome.index() == 0) co_return std::move(std::get<0>(outcome));
+  const auto [aborted] = std::get<1>(outcome);
+  if (aborted) co_return Fail(ErrorCode::kCancelled, "the client has gone");
+  co_return Fail(ErrorCode::kDeadline, "no answer came by the deadline");
 }
 
 }  // namespace codeapi

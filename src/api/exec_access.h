@@ -17,6 +17,10 @@ asio::awaitable<std::expected<std::string, Response>> ReadJsonBody(const ApiCont
 asio::awaitable<Result<bool>> MayRead(const ApiContext& api, const Principal& principal,
                                       const ExecRequest& request);
 
+/// Submits the job, and gives it up some seconds after its deadline: a worker that hangs, or a queue that
+/// lost it, keeps no client waiting. Errors are the queue's; kDeadline then too.
+asio::awaitable<Result<std::string>> SubmitByDeadline(JobQueue& queue, JobSpec spec);
+
 /// 429 in the form that clients tell from other refusals, so that they wait instead of giving up.
 Response TooManyAtOnce();
 

@@ -7,6 +7,7 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/json.hpp>
 
+#include "api/exec_access.h"
 #include "api/programmatic_request.h"
 #include "api/responses.h"
 #include "api/session_access.h"
@@ -142,7 +143,7 @@ asio::awaitable<Result<RoundAnswer>> Submit(const ApiContext& api, const ApiCall
                std::chrono::system_clock::now() + api.settings.job_timeout};
   if (job.kind == ToolJob::Kind::kContinue) spec.worker = execution.record.taker;
   spec.trace = call.request.trace.Header();
-  auto submitted = co_await api.queue.submit(std::move(spec));
+  auto submitted = co_await SubmitByDeadline(api.queue, std::move(spec));
   if (!submitted) co_return std::unexpected(submitted.error());
   co_return RoundAnswer::Decode(*submitted);
 }
