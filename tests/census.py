@@ -3,7 +3,7 @@
 import os
 import pathlib
 
-from harness import until
+from harness import Server, until
 
 PROC = pathlib.Path("/proc")
 CGROUP = pathlib.Path("/sys/fs/cgroup")
@@ -110,3 +110,10 @@ class Census:
         """The same once the server has ended: nothing of it is left."""
         survivors = lambda: of_uids(self.server.uid_base)
         until(lambda: not survivors(), lambda: f"no process of a cell is left, but there are {survivors()}")
+
+
+def started(environment=None, data_dir=None):
+    """A started server that carries its census."""
+    server = Server(environment, data_dir).start()
+    server.census = Census(server)
+    return server

@@ -9,8 +9,8 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
-from census import Census  # noqa: E402
-from harness import ROOT, Server, rootless  # noqa: E402
+from census import started  # noqa: E402
+from harness import ROOT, rootless  # noqa: E402
 
 
 def pytest_collection_modifyitems(config, items):
@@ -20,13 +20,6 @@ def pytest_collection_modifyitems(config, items):
     left_out = [item for item in items if item.get_closest_marker("cgroups")]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if not item.get_closest_marker("cgroups")]
-
-
-def started(environment=None, data_dir=None):
-    """A started server that carries its census."""
-    server = Server(environment, data_dir).start()
-    server.census = Census(server)
-    return server
 
 
 @pytest.fixture(scope="session")

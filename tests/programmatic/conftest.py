@@ -1,7 +1,7 @@
 """A server of this directory's own: programs that wait for their tools are left behind here, and others count."""
 
 import pytest
-from conftest import started
+from census import started
 
 
 @pytest.fixture(scope="session")
