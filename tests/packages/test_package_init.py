@@ -71,8 +71,9 @@ def test_nothing_in_a_root_is_privileged_or_can_install(packages):
 def test_cells_use_the_current_root(packages):
     assert packages.in_cell("cat /usr/lib/os-release") != pathlib.Path("/usr/lib/os-release").read_text()
     assert packages.in_cell("LC_ALL=en_US.UTF-8 locale charmap; LC_ALL=C.UTF-8 locale charmap") == "UTF-8\nUTF-8\n"
-    # Links, not mounts: the only mounts below /etc would be copies of the root's.
-    assert packages.in_cell("ls /etc/alternatives/ >/dev/null && grep -c ' /etc/' /proc/self/mounts || true") == "0\n"
+    # Links, not mounts: below /etc only what names the cell's own user is mounted, and no copy of the root's.
+    assert packages.in_cell("ls /etc/alternatives/ >/dev/null; grep -o ' /etc/[^ ]*' /proc/self/mounts | sort") == \
+        " /etc/group\n /etc/passwd\n"
 
 
 def test_doctor_and_config_tell_which_root_is_used(packages):
