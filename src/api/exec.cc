@@ -21,9 +21,7 @@ Response SubmitFailed(const ApiContext& api, const Request& request, const std::
                  {"detail", error.message}});
   switch (error.code) {
     case ErrorCode::kUnavailable:
-      return RetryLater(error.message == "queue_full"      ? "queue_full"
-                        : error.message == "shutting down" ? "Service is shutting down"
-                                                           : "Service is temporarily unavailable");
+      return QueueUnavailable(error);
     case ErrorCode::kDeadline:
       return NamedError(504, "execution_timeout", "Execution timed out");
     default:

@@ -10,6 +10,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/json.hpp>
 
+#include "api/responses.h"
 #include "api/session_access.h"
 #include "auth/ownership.h"
 
@@ -47,6 +48,12 @@ asio::awaitable<std::expected<std::string, Response>> ReadJsonBody(const ApiCont
   const bool large = body.error().code == ErrorCode::kTooLarge;
   co_return std::unexpected(large ? ErrorResponse(413, "request entity too large")
                                   : ErrorResponse(400, "Bad request"));
+}
+
+Response QueueUnavailable(const Error& error) {
+  return RetryLater(error.message == "queue_full"      ? "queue_full"
+                    : error.message == "shutting down" ? "Service is shutting down"
+                                                       : "Service is temporarily unavailable");
 }
 
 asio::awaitable<Result<std::string>> SubmitByDeadline(JobQueue& queue, JobSpec spec) {

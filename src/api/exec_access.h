@@ -21,6 +21,9 @@ asio::awaitable<Result<bool>> MayRead(const ApiContext& api, const Principal& pr
 /// lost it, keeps no client waiting. Errors are the queue's; kDeadline then too.
 asio::awaitable<Result<std::string>> SubmitByDeadline(JobQueue& queue, JobSpec spec);
 
+/// Answers for a queue that said kUnavailable: 503 with what it means to the client.
+Response QueueUnavailable(const Error& error);
+
 /// 429 in the form that clients tell from other refusals, so that they wait instead of giving up.
 Response TooManyAtOnce();
 

@@ -8,6 +8,7 @@
 #include "base/ids.h"
 #include "base/text.h"
 #include "runtime/runtime.h"
+#include "tools/json_text.h"
 
 namespace codeapi {
 namespace {
@@ -35,11 +36,6 @@ Result<json::object> ParseBody(std::string_view body) {
   if (ec) return Bad("Invalid JSON: " + ec.message());
   if (!value.is_object()) return Bad("The request body must be a JSON object");
   return std::move(value.as_object());
-}
-
-const json::value* Member(const json::object& in, std::string_view name) {
-  const json::value* value = in.if_contains(name);
-  return value == nullptr || value->is_null() ? nullptr : value;
 }
 
 namespace {

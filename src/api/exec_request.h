@@ -23,9 +23,6 @@ struct ExecRequest {
 /// The body as a JSON object, nested no deeper than any client's. kInvalid with a text for the client.
 Result<boost::json::object> ParseBody(std::string_view body);
 
-/// The member, unless it is absent or null: clients send both for "none".
-const boost::json::value* Member(const boost::json::object& in, std::string_view name);
-
 /// The member `timeout` in ms, at least 1 and at most `longest`; `fallback` without one. kInvalid.
 Result<std::uint64_t> ParseTimeout(const boost::json::object& in, std::uint64_t fallback,
                                    std::uint64_t longest);

@@ -19,6 +19,7 @@
 #include "api/responses.h"
 #include "base/ids.h"
 #include "store/sha256.h"
+#include "tools/json_text.h"
 
 namespace codeapi {
 namespace {
@@ -138,9 +139,9 @@ asio::awaitable<Response> StartProgram(const ApiContext& api, ApiCall& call, con
 std::optional<Response> Accept(ToolRecord& record, std::vector<SentResult> sent, ToolResults& kept,
                                std::vector<ProgramCall>& given) {
   for (SentResult& one : sent) {
-    const auto made = std::ranges::find(record.calls, one.number, &RecordedCall::number);
+    RecordedCall* const made = record.Find(one.number);
     const std::string where = "tool_results[" + one.call_id + "]";
-    if (made == record.calls.end())
+    if (made == nullptr)
       return ErrorResponse(400, where + " was not issued by the sandbox for this execution");
     std::string packed = PackResult(one.result);
     const std::string digest = Digest(packed);

@@ -65,8 +65,7 @@ asio::awaitable<Response> Waits(const ApiContext& api, const ApiCall& call, Tool
       co_return ToolFailure(200, execution.id,
                             fmt::format("Sandbox requested an unregistered tool: {}", made.tool));
     }
-    const auto known = std::ranges::find(record.calls, made.number, &RecordedCall::number);
-    if (known == record.calls.end()) record.calls.push_back({made.number, made.tool, made.input, {}});
+    if (record.Find(made.number) == nullptr) record.calls.push_back({made.number, made.tool, made.input, {}});
   }
   record.taker = answer.taker;
   record.answer = RenderWaiting(execution.id, tools, answer);
@@ -123,9 +122,7 @@ Response SubmitFailed(const ApiContext& api, const ApiCall& call, const ToolExec
                  {"detail", error.message}});
   switch (error.code) {
     case ErrorCode::kUnavailable:
-      return RetryLater(error.message == "queue_full"      ? "queue_full"
-                        : error.message == "shutting down" ? "Service is shutting down"
-                                                           : "Service is temporarily unavailable");
+      return QueueUnavailable(error);
     case ErrorCode::kCancelled:
       return ToolFailure(200, execution.id, "Programmatic execution request cancelled");
     default:
@@ -153,8 +150,8 @@ asio::awaitable<Result<RoundAnswer>> Submit(const ApiContext& api, const ApiCall
 bool IsBehind(const ToolRecord& record, const RoundAnswer& answer) {
   return answer.state == RoundAnswer::State::kWaiting &&
          std::ranges::any_of(answer.calls, [&](const ProgramCall& asked) {
-           const auto known = std::ranges::find(record.calls, asked.number, &RecordedCall::number);
-           return known != record.calls.end() && !known->digest.empty();
+           const RecordedCall* known = record.Find(asked.number);
+           return known != nullptr && !known->digest.empty();
          });
 }
 

@@ -55,6 +55,11 @@ void Append(std::string& out, const json::value& value) {
 
 }  // namespace
 
+const json::value* Member(const json::object& in, std::string_view name) {
+  const json::value* value = in.if_contains(name);
+  return value == nullptr || value->is_null() ? nullptr : value;
+}
+
 std::string CompactJson(const json::value& value) {
   std::string out;
   Append(out, value);

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/text.h"
+#include "tools/json_text.h"
 
 namespace codeapi {
 namespace {
@@ -43,12 +44,6 @@ bool Contains(const std::array<std::string_view, N>& words, std::string_view wor
 
 std::unexpected<Error> Bad(std::string text) {
   return Fail(ErrorCode::kInvalid, std::move(text));
-}
-
-// The member, unless it is absent or null.
-const json::value* Member(const json::object& in, std::string_view name) {
-  const json::value* value = in.if_contains(name);
-  return value == nullptr || value->is_null() ? nullptr : value;
 }
 
 bool Continues(char c) {

@@ -2,6 +2,7 @@
 // made and every result, so that it can be continued anywhere and run again where its worker is lost.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -41,6 +42,12 @@ struct ToolRecord {
   bool ended = false;
   std::vector<RecordedCall> calls;  ///< in the order of their numbers
   std::uint64_t result_bytes = 0;   ///< of all results together
+
+  /// The call of this number; nullptr: it was not told.
+  auto* Find(this auto& self, std::uint32_t number) {
+    const auto found = std::ranges::find(self.calls, number, &RecordedCall::number);
+    return found == self.calls.end() ? nullptr : &*found;
+  }
 
   std::string Encode() const;
   /// kInternal for what Encode() did not write.
