@@ -7,7 +7,6 @@
 #include "app/queue_watch.h"
 #include "app/shared_state.h"
 #include "app/wiring.h"
-#include "store/metered_object_store.h"
 
 namespace codeapi {
 namespace {
@@ -46,9 +45,9 @@ class ApiRole {
 
  private:
   asio::awaitable<int> Main() {
-    auto objects = co_await OpenObjectStoreOrFileServer(host_.executor(), host_.settings);
+    auto objects = co_await OpenObjectStoreOrFileServer(host_);
     if (!objects) co_return Say(objects.error().message), 1;
-    objects_ = std::make_unique<MeteredObjectStore>(std::move(*objects), host_.metrics);
+    objects_ = std::move(*objects);
     // Not before: a bucket is waited for with patience, and until then a signal may simply end the process.
     host_.WatchSignals();
     QueueWatch watch(host_.executor(), *queue_, [](bool answers) { Say(answers ? "ready" : "not ready"); });

@@ -6,7 +6,6 @@
 #include "app/service_host.h"
 #include "app/wiring.h"
 #include "files/file_server.h"
-#include "store/metered_object_store.h"
 
 namespace codeapi {
 namespace {
@@ -39,9 +38,9 @@ class FileService {
  private:
   asio::awaitable<int> Main() {
     const Settings& settings = host_.settings;
-    auto objects = co_await OpenObjectStore(host_.executor(), settings);
+    auto objects = co_await OpenObjectStore(host_);
     if (!objects) co_return Say(objects.error().message), 1;
-    objects_ = std::make_unique<MeteredObjectStore>(std::move(*objects), host_.metrics);
+    objects_ = std::move(*objects);
     // Not before: a bucket is waited for with patience, and until then a signal may simply end the process.
     host_.WatchSignals();
     context_ = std::make_unique<FileServerContext>(

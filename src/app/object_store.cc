@@ -5,6 +5,7 @@
 #include "app/wiring.h"
 #include "files/remote_object_store.h"
 #include "store/directory_object_store.h"
+#include "store/metered_object_store.h"
 #include "store/s3_object_store.h"
 
 namespace codeapi {
@@ -19,6 +20,18 @@ Opened OpenDirectory(const Settings& settings) {
   return std::move(*store);
 }
 
+asio::awaitable<Opened> OpenOwn(ServiceHost& host) {
+  if (!UsesS3(host.settings)) co_return OpenDirectory(host.settings);
+  auto store = co_await S3ObjectStore::Open(host.executor(), MakeS3Options(host.settings));
+  if (!store) co_return std::unexpected(store.error());
+  co_return std::move(*store);
+}
+
+Opened Metered(ServiceHost& host, Opened store) {
+  if (!store) return store;
+  return std::make_unique<MeteredObjectStore>(std::move(*store), host.metrics);
+}
+
 }  // namespace
 
 bool UsesS3(const Settings& settings) {
@@ -26,20 +39,17 @@ bool UsesS3(const Settings& settings) {
   return IsSet(settings, "MINIO_ENDPOINT") || IsSet(settings, "MINIO_BUCKET");
 }
 
-asio::awaitable<Opened> OpenObjectStore(asio::any_io_executor executor, const Settings& settings) {
-  if (!UsesS3(settings)) co_return OpenDirectory(settings);
-  auto store = co_await S3ObjectStore::Open(std::move(executor), MakeS3Options(settings));
-  if (!store) co_return std::unexpected(store.error());
-  co_return std::move(*store);
+asio::awaitable<Opened> OpenObjectStore(ServiceHost& host) {
+  co_return Metered(host, co_await OpenOwn(host));
 }
 
-asio::awaitable<Opened> OpenObjectStoreOrFileServer(asio::any_io_executor executor,
-                                                    const Settings& settings) {
-  if (settings.file_server_url.empty()) co_return co_await OpenObjectStore(std::move(executor), settings);
-  auto store =
-      RemoteObjectStore::Open(executor, {settings.file_server_url, settings.internal_service_token, {}});
+asio::awaitable<Opened> OpenObjectStoreOrFileServer(ServiceHost& host) {
+  const Settings& settings = host.settings;
+  if (settings.file_server_url.empty()) co_return co_await OpenObjectStore(host);
+  auto store = RemoteObjectStore::Open(host.executor(),
+                                       {settings.file_server_url, settings.internal_service_token, {}});
   if (!store) co_return std::unexpected(store.error());
-  co_return std::move(*store);
+  co_return Metered(host, std::move(*store));
 }
 
 }  // namespace codeapi

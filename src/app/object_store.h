@@ -2,11 +2,10 @@
 #pragma once
 
 #include <memory>
-#include <string>
 
-#include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 
+#include "app/service_host.h"
 #include "base/result.h"
 #include "base/settings.h"
 #include "store/object_store.h"
@@ -18,15 +17,13 @@ namespace codeapi {
 bool UsesS3(const Settings& settings);
 
 /// Opens the store of a process that keeps objects itself: a bucket, or the directory `files` below
-/// `settings.data_dir`, which is made. Settings::file_server_url has no say in this. Errors as
+/// Settings::data_dir, which is made. Settings::file_server_url has no say in this. Errors as
 /// S3ObjectStore::Open() and DirectoryObjectStore::Open() have them. May block; meant for start-up.
-/// `executor` works the store's connections and must outlive it.
-boost::asio::awaitable<Result<std::unique_ptr<ObjectStore>>> OpenObjectStore(
-    boost::asio::any_io_executor executor, const Settings& settings);
+/// Its calls are measured in the host's metrics. The host must outlive it.
+boost::asio::awaitable<Result<std::unique_ptr<ObjectStore>>> OpenObjectStore(ServiceHost& host);
 
 /// The same for a process that may leave objects to another one: the file server at
 /// Settings::file_server_url, if that is set.
-boost::asio::awaitable<Result<std::unique_ptr<ObjectStore>>> OpenObjectStoreOrFileServer(
-    boost::asio::any_io_executor executor, const Settings& settings);
+boost::asio::awaitable<Result<std::unique_ptr<ObjectStore>>> OpenObjectStoreOrFileServer(ServiceHost& host);
 
 }  // namespace codeapi

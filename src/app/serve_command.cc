@@ -7,7 +7,6 @@
 #include "app/shared_state.h"
 #include "app/wiring.h"
 #include "app/worker_service.h"
-#include "store/metered_object_store.h"
 
 namespace codeapi {
 namespace {
@@ -49,9 +48,9 @@ class AllInOne {
 
  private:
   asio::awaitable<int> Main() {
-    auto objects = co_await OpenObjectStoreOrFileServer(host_.executor(), host_.settings);
+    auto objects = co_await OpenObjectStoreOrFileServer(host_);
     if (!objects) co_return Say(objects.error().message), 1;
-    objects_ = std::make_unique<MeteredObjectStore>(std::move(*objects), host_.metrics);
+    objects_ = std::move(*objects);
     // Not before: a bucket is waited for with patience, and until then a signal may simply end the process.
     host_.WatchSignals();
     if (!co_await worker_.Start()) co_return 1;

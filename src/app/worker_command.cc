@@ -11,7 +11,6 @@
 #include "app/wiring.h"
 #include "app/worker_routes.h"
 #include "app/worker_service.h"
-#include "store/metered_object_store.h"
 
 namespace codeapi {
 namespace {
@@ -46,9 +45,9 @@ class WorkerRole {
  private:
   asio::awaitable<int> Main() {
     const Settings& settings = host_.settings;
-    auto objects = co_await OpenObjectStoreOrFileServer(host_.executor(), settings);
+    auto objects = co_await OpenObjectStoreOrFileServer(host_);
     if (!objects) co_return Say(objects.error().message), 1;
-    objects_ = std::make_unique<MeteredObjectStore>(std::move(*objects), host_.metrics);
+    objects_ = std::move(*objects);
     // Not before: a bucket is waited for with patience, and until then a signal may simply end the process.
     host_.WatchSignals();
     QueueWatch watch(host_.executor(), *queue_, [this](bool answers) {
