@@ -10,7 +10,7 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 from census import started  # noqa: E402
-from harness import ROOT, rootless  # noqa: E402
+from harness import ROOT, kept, rootless  # noqa: E402
 
 
 def pytest_collection_modifyitems(config, items):
@@ -35,34 +35,16 @@ def server():
         it.destroy()
 
 
-def _factory():
-    """Makes servers; the ones still running at the end must stop cleanly."""
-    made = []
-
-    def make(environment=None, data_dir=None):
-        made.append(started(environment, data_dir))
-        return made[-1]
-
-    try:
-        yield make
-        for it in made:
-            if it.process.poll() is None:
-                assert it.stop() == 0, it.log()
-    finally:
-        for it in made:
-            it.destroy()
-
-
 @pytest.fixture
 def make_server():
     """make_server(environment, data_dir): a server of this test's own."""
-    yield from _factory()
+    yield from kept(started)
 
 
 @pytest.fixture(scope="module")
 def make_module_server():
     """The same, for servers that the tests of one file share."""
-    yield from _factory()
+    yield from kept(started)
 
 
 @pytest.fixture(scope="session")

@@ -230,6 +230,25 @@ class Server:
         return self.get(f"/v1/download/{file['storage_session_id']}/{file['id']}{query}")
 
 
+def kept(start):
+    """For a fixture: yields a function that starts a server as `start` does, with the same arguments; those still
+    running at the end must stop cleanly."""
+    made = []
+
+    def make(*arguments, **options):
+        made.append(start(*arguments, **options))
+        return made[-1]
+
+    try:
+        yield make
+        for it in made:
+            if it.process.poll() is None:
+                assert it.stop() == 0, it.log()
+    finally:
+        for it in made:
+            it.destroy()
+
+
 class FileServer(Server):
     """One `codeapi file-server` process."""
 

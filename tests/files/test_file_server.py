@@ -9,7 +9,7 @@ import urllib.parse
 
 import pytest
 from forms import Form
-from harness import FileServer, binary, clean_environment, free_port, until
+from harness import FileServer, binary, clean_environment, free_port, kept, until
 
 TOKEN = "the-token-of-the-tests"
 AUTHORIZED = {"X-CodeAPI-Internal-Token": TOKEN}
@@ -22,20 +22,10 @@ def new_id():
 @pytest.fixture
 def make_file_server():
     """make_file_server(environment, data_dir): a started one; those still running at the end must stop cleanly."""
-    made = []
+    def start(environment=None, data_dir=None):
+        return FileServer({"CODEAPI_INTERNAL_SERVICE_TOKEN": TOKEN, **(environment or {})}, data_dir).start()
 
-    def make(environment=None, data_dir=None):
-        made.append(FileServer({"CODEAPI_INTERNAL_SERVICE_TOKEN": TOKEN, **(environment or {})}, data_dir).start())
-        return made[-1]
-
-    try:
-        yield make
-        for it in made:
-            if it.process.poll() is None:
-                assert it.stop() == 0, it.log()
-    finally:
-        for it in made:
-            it.destroy()
+    yield from kept(start)
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import subprocess
 import threading
 
 import pytest
-from harness import ToolCallServer, binary, clean_environment, free_port, until
+from harness import ToolCallServer, binary, clean_environment, free_port, kept, until
 
 TOKEN = "the-token-of-the-tests"
 AUTHORIZED = {"X-CodeAPI-Internal-Token": TOKEN}
@@ -16,20 +16,7 @@ LIMIT = 1 << 20
 @pytest.fixture
 def make_call_server():
     """make_call_server(**settings): a started one; those still running at the end must stop cleanly."""
-    made = []
-
-    def make(**settings):
-        made.append(ToolCallServer({"CODEAPI_INTERNAL_SERVICE_TOKEN": TOKEN, **settings}).start())
-        return made[-1]
-
-    try:
-        yield make
-        for it in made:
-            if it.process.poll() is None:
-                assert it.stop() == 0, it.log()
-    finally:
-        for it in made:
-            it.destroy()
+    yield from kept(lambda **settings: ToolCallServer({"CODEAPI_INTERNAL_SERVICE_TOKEN": TOKEN, **settings}).start())
 
 
 @pytest.fixture
