@@ -2,7 +2,7 @@
 #
 #   codeapi_room(NAME [ASIO] [DEPS libraries...])
 #
-# takes every src/NAME/*.cc that is not a test, a benchmark, a fuzz target or a main. ASIO rooms share one precompiled
+# takes every src/NAME/*.cc that is not a test, a benchmark, a fuzz target, a main or a module. ASIO rooms share one precompiled
 # header of the Boost headers that dominate compile time.
 
 add_library(codeapi_flags INTERFACE)
@@ -34,7 +34,7 @@ set_property(GLOBAL PROPERTY CODEAPI_ROOMS "")
 function(codeapi_room name)
   cmake_parse_arguments(ARG "ASIO" "" "DEPS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*.cc)
-  list(FILTER sources EXCLUDE REGEX "_(test|bench|main|fuzz)\\.cc$")
+  list(FILTER sources EXCLUDE REGEX "_(test|bench|main|fuzz|module)\\.cc$")
   if(CODEAPI_ONLY_ROOMS AND NOT name IN_LIST CODEAPI_ONLY_ROOMS)
     return()  # for work on one room while others do not build
   endif()

@@ -100,6 +100,7 @@ JailerSettings MakeJailerSettings(const Settings& settings, const RootChoice& ro
   out.cpu_hundredths = static_cast<std::uint32_t>(settings.sandbox_cpu_hundredths);
   out.cpu_weight = static_cast<std::uint32_t>(settings.sandbox_cpu_weight);
   out.private_root = settings.root_sharing == RootSharing::kPrivate;
+  out.warm = settings.warm;
   out.log_refusals = settings.seccomp == SeccompMode::kLog;
   out.workspace_bytes = static_cast<std::uint64_t>(settings.workspace_bytes);
   out.workspace_inodes = static_cast<std::uint64_t>(settings.workspace_inodes);

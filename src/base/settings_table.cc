@@ -288,6 +288,8 @@ constexpr SettingInfo kTable[] = {
     {"SANDBOX_MAX_CONCURRENT_JOBS", "CODEAPI_SANDBOX_MAX_CONCURRENT_JOBS", kInteger, &S::max_concurrent_jobs,
      kBack, "executions that run at once", 1, 1024},
     {"CODEAPI_POOL_SIZE", "", kInteger, &S::pool_size, kBack, "cells kept ready", 0, 1024},
+    {"CODEAPI_WARM", "", kBoolean, &S::warm, kBack,
+     "start programs from interpreters that have been started before: on or off"},
     {"CODEAPI_MAX_WAITING_PROGRAMS", "", kInteger, &S::max_waiting_programs, kBack,
      "programs that wait for the results of their tools at once, each in its cell; beyond that the one that "
      "waits longest is ended, and run again when its client comes back",

@@ -94,6 +94,7 @@ std::string CellBegin::Encode() const {
       .U64(memory)
       .U32(tool_calls)
       .U32s(cpus)
+      .U8(warm)
       .Str(rules.Encode())
       .payload();
 }
@@ -113,6 +114,7 @@ std::optional<CellBegin> CellBegin::Decode(std::string_view payload) {
   out.memory = in.U64();
   out.tool_calls = in.U32();
   out.cpus = in.U32s();
+  out.warm = in.U8() != 0;
   const auto rules = HarvestRules::Decode(in.Str());
   if (!rules || !in.done() || out.argv.empty()) return std::nullopt;
   out.rules = *rules;
@@ -137,7 +139,12 @@ std::optional<CellFile> CellFile::Decode(std::string_view payload) {
 
 std::string CellExit::Encode() const {
   WireWriter out;
-  out.U32(wait_status).U64(wall_us).U64(cpu_us).U64(max_rss).U32(static_cast<std::uint32_t>(refused.size()));
+  out.U32(wait_status)
+      .U64(wall_us)
+      .U64(cpu_us)
+      .U64(max_rss)
+      .U8(warm)
+      .U32(static_cast<std::uint32_t>(refused.size()));
   for (const RefusedCall& call : refused) {
     out.U32(static_cast<std::uint32_t>(call.number))
         .U32(static_cast<std::uint32_t>(call.error))
@@ -154,6 +161,7 @@ std::optional<CellExit> CellExit::Decode(std::string_view payload) {
   out.wall_us = in.U64();
   out.cpu_us = in.U64();
   out.max_rss = in.U64();
+  out.warm = in.U8() != 0;
   const std::uint32_t refused = in.U32();
   if (refused > RefusedCall::kMost) return std::nullopt;
   for (std::uint32_t i = 0; i < refused && in.ok(); ++i) {

@@ -74,6 +74,7 @@ struct CellBegin {
   std::uint64_t memory = 0;              ///< shown in /proc/meminfo, bytes
   std::uint32_t tool_calls = 0;          ///< how many calls of tools it may make; 0: it has none
   std::vector<std::uint32_t> cpus;       ///< those it may run on; empty: as init
+  bool warm = false;                     ///< a zygote has been asked for the program
   HarvestRules rules;
 
   std::string Encode() const;
@@ -120,6 +121,7 @@ struct CellExit {
   std::uint64_t wall_us = 0;         ///< from fork to exit
   std::uint64_t cpu_us = 0;          ///< user and system time of every process that was reaped
   std::uint64_t max_rss = 0;         ///< bytes, of the process that had most resident at once
+  bool warm = false;                 ///< a zygote started it
   std::vector<RefusedCall> refused;  ///< empty unless CellSetup::log_refusals
 
   std::string Encode() const;

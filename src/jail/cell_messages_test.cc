@@ -86,6 +86,7 @@ CellBegin SomeProgram() {
   begin.memory = 5;
   begin.tool_calls = 9;
   begin.cpus = {6, 7};
+  begin.warm = true;
   begin.rules = SomeRules();
   return begin;
 }
@@ -105,6 +106,7 @@ TEST(CellMessages, CellBegin) {
   EXPECT_EQ(out->memory, 5u);
   EXPECT_EQ(out->tool_calls, 9u);
   EXPECT_EQ(out->cpus, SomeProgram().cpus);
+  EXPECT_TRUE(out->warm);
   EXPECT_EQ(out->rules.Encode(), SomeRules().Encode());
 }
 

@@ -48,12 +48,21 @@ Result<Ends> MakeStream() {
   return ends;
 }
 
+// A program that a zygote starts has one end and init the other: the jailer only passes it on.
+Result<Ends> MakeLink() {
+  int fds[2];
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) != 0) return FailErrno("socketpair");
+  Ends ends{UniqueFd(fds[0]), UniqueFd(fds[1])};
+  if (!Lift(ends.theirs)) return FailErrno("set up a link");
+  return ends;
+}
+
 // Exit statuses of a child that did not get as far as its exec.
 constexpr int kNoDevNull = 120, kNoDescriptors = 121, kNoCgroup = 122, kNoExec = 123, kNoIds = 124;
 
 // In the child: no allocation, no locks.
 [[noreturn]] void ExecInit(int init_fd, std::span<const int> join_fds, const UserNamespaceMap* rootless,
-                           int control, int out, int err) {
+                           int control, int out, int err, int link) {
   sigset_t none;
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -65,11 +74,11 @@ constexpr int kNoDevNull = 120, kNoDescriptors = 121, kNoCgroup = 122, kNoExec =
   const int null = ::open("/dev/null", O_RDWR);
   if (null < 0 || ::dup2(null, 0) < 0 || ::dup2(null, 1) < 0 || ::dup2(null, 2) < 0) ::_exit(kNoDevNull);
   if (::dup2(control, kInitControlFd) < 0 || ::dup2(out, kInitStdoutFd) < 0 ||
-      ::dup2(err, kInitStderrFd) < 0) {
+      ::dup2(err, kInitStderrFd) < 0 || ::dup2(link, kInitLinkFd) < 0) {
     ::_exit(kNoDescriptors);
   }
   // The executable itself goes at the exec; nothing else of the jailer's may come along (attack 58).
-  ::syscall(SYS_close_range, kInitStderrFd + 1, ~0U, CLOSE_RANGE_CLOEXEC);
+  ::syscall(SYS_close_range, kInitLinkFd + 1, ~0U, CLOSE_RANGE_CLOEXEC);
   char name[] = "init";
   char* const argv[] = {name, nullptr};
   char* const env[] = {nullptr};
@@ -104,6 +113,8 @@ Result<CellProcess> StartCellInit(int init_fd, std::span<const int> join_fds, in
   if (!out) return std::unexpected(out.error());
   auto err = MakePipe();
   if (!err) return std::unexpected(err.error());
+  auto link = MakeLink();
+  if (!link) return std::unexpected(link.error());
 
   int pidfd = -1;
   clone_args args{};
@@ -118,10 +129,11 @@ Result<CellProcess> StartCellInit(int init_fd, std::span<const int> join_fds, in
   const long pid = ::syscall(SYS_clone3, &args, sizeof args);
   if (pid < 0) return FailErrno("clone3");
   if (pid == 0) {
-    ExecInit(init_fd, join_fds, rootless, control->theirs.get(), out->theirs.get(), err->theirs.get());
+    ExecInit(init_fd, join_fds, rootless, control->theirs.get(), out->theirs.get(), err->theirs.get(),
+             link->theirs.get());
   }
-  return CellProcess{static_cast<pid_t>(pid), UniqueFd(pidfd), std::move(control->ours), std::move(out->ours),
-                     std::move(err->ours)};
+  return CellProcess{static_cast<pid_t>(pid), UniqueFd(pidfd),      std::move(control->ours),
+                     std::move(out->ours),    std::move(err->ours), std::move(link->ours)};
 }
 
 }  // namespace codeapi

@@ -20,6 +20,7 @@ struct CellProcess {
   UniqueFd control;  ///< see cell_wire.h
   UniqueFd out;      ///< the program's stdout, reading end
   UniqueFd err;      ///< and stderr
+  UniqueFd link;     ///< for a zygote (zygote_wire.h): init has the other end
 };
 
 /// Starts init (an open executable) by clone3 in new mount, PID, network, IPC and UTS namespaces; before its

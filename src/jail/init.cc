@@ -22,13 +22,14 @@
 #include "jail/landlock.h"
 #include "jail/lockdown.h"
 #include "jail/monotonic.h"
-#include "jail/program_activity.h"
 #include "jail/private_root.h"
+#include "jail/program_activity.h"
 #include "jail/program_start.h"
 #include "jail/program_watch.h"
 #include "jail/refused_calls.h"
 #include "jail/tool_channel.h"
 #include "jail/workspace.h"
+#include "jail/zygote_start.h"
 
 namespace codeapi {
 namespace {
@@ -46,6 +47,7 @@ class CellInit {
   bool Compile(bool& go_on);
   bool Execute();
   bool Start(bool compiler);
+  bool TakeFromZygote(const ProgramStart& start);
   bool ReportStart(int report_fd);
   bool Supervise() { return watch_.UntilTheEnd(main_pid_, started_us_); }
   bool OfferTools();
@@ -259,14 +261,27 @@ bool CellInit::Start(bool compiler) {
   start.spec.keep_fd = report_write.get();
   watch_.Serve(refused_.get(), compiler ? nullptr : tools_.get());
   started_us_ = NowMicros();
-  main_pid_ = ::fork();
-  if (main_pid_ < 0) {
-    channel_.SendFailure("fork", errno);
-    return false;
+  if (!compiler && begin_.warm && TakeFromZygote(start)) {
+    watch_.exit().warm = true;
+  } else {
+    main_pid_ = ::fork();
+    if (main_pid_ < 0) {
+      channel_.SendFailure("fork", errno);
+      return false;
+    }
+    if (main_pid_ == 0) RunProgram(start);
   }
-  if (main_pid_ == 0) RunProgram(start);
   report_write.reset();
   return ReportStart(report_read.get());
+}
+
+// The link is closed in any case: a program that comes too late finds nobody, and ends.
+bool CellInit::TakeFromZygote(const ProgramStart& start) {
+  const UniqueFd link(kInitLinkFd);
+  const auto pid = AwaitZygoteProgram(link.get());
+  if (!pid || !StartZygoteProgram(link.get(), start, begin_.cpus)) return false;
+  main_pid_ = *pid;
+  return true;
 }
 
 // The pipe closes at the exec; what comes before that is the listener of the filter, or why there was no
@@ -319,7 +334,8 @@ int CellInit::Run() {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
   ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
   ::umask(0);
-  for (const int fd : {kInitControlFd, kInitStdoutFd, kInitStderrFd}) ::fcntl(fd, F_SETFD, FD_CLOEXEC);
+  for (const int fd : {kInitControlFd, kInitStdoutFd, kInitStderrFd, kInitLinkFd})
+    ::fcntl(fd, F_SETFD, FD_CLOEXEC);
   const auto first = channel_.Receive();
   if (!first || first->type != CellMessage::kSetup) return 1;
   const auto setup = CellSetup::Decode(first->payload);

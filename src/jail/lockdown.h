@@ -71,6 +71,12 @@ enum class LockdownStep : unsigned char {
   kExec,
 };
 
+/// Sent through the report pipe by a program that did not get as far as its exec.
+struct StartFailure {
+  LockdownStep step = LockdownStep::kNone;
+  int error = 0;
+};
+
 /// Stable phrase for a step. Async-signal-safe.
 const char* LockdownStepName(LockdownStep step);
 

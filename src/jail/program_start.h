@@ -9,12 +9,6 @@
 
 namespace codeapi {
 
-/// Sent through the report pipe by a program that did not get as far as its exec.
-struct StartFailure {
-  LockdownStep step = LockdownStep::kNone;
-  int error = 0;
-};
-
 /// Everything the child needs, laid out before the fork: it may not allocate.
 struct ProgramStart {
   std::vector<char*> argv, env;

@@ -60,6 +60,18 @@ std::vector<std::string> CellEnvironment::FindLanguages() {
   return out;
 }
 
+ZygoteSpec CellEnvironment::UsualStart(ZygoteKind kind) const {
+  const auto it = std::ranges::find_if(runtimes, [](const InstalledRuntime& i) { return i.command->forks; });
+  if (it == runtimes.end()) return {};
+  const Runtime& runtime = *it->runtime;
+  ProgramSpec program;
+  program.source_path = std::string(kWorkspacePath) + "/" + runtime.source_stem + runtime.source_extension;
+  program.plot_backend = plot_backend;
+  program.tools = kind.tools;
+  ProgramStartSpec start = MakeProgramStart(runtime, *it->command, program);
+  return {std::move(start.argv), std::move(start.env), kind.data};
+}
+
 const InstalledRuntime* CellEnvironment::Find(std::string_view id) const {
   const auto it =
       std::ranges::find_if(runtimes, [&](const InstalledRuntime& i) { return i.runtime->id == id; });
@@ -98,6 +110,9 @@ void Cell::SetUp(const CellSetup& setup) {
   }
   if (!watched) return BrokenInit("its descriptors cannot be watched");
   deadline_ = loop_.At(Clock::now() + kSetupDeadline, [this] { BrokenInit("set-up took too long"); });
+  uid_ = setup.uid;
+  gid_ = setup.gid;
+  rootless_ = setup.rootless;
   Send(CellMessage::kSetup, setup.Encode());
 }
 
@@ -111,11 +126,15 @@ void Cell::Bind(std::uint32_t job, const RunRequest& request, std::vector<std::u
   state_ = State::kFeeding;
   const InstalledRuntime* installed = environment_.Find(request.runtime);
   if (installed == nullptr) return Fail("sandbox_setup_failed", "unknown runtime " + request.runtime);
-  const CellBegin begin = MakeBegin(*installed);
+  CellBegin begin = MakeBegin(*installed);
   compiles_ = !begin.compile.empty();
   if (auto set = SetLimits(compiles_ ? request.compile_memory_bytes : request.memory_bytes); !set) {
     return Fail("sandbox_setup_failed", set.error().message);
   }
+  // It makes its way into the cell while the files are on theirs.
+  begin.warm = AskForFork(*installed, begin);
+  process_.link.reset();
+  cgroup_->CloseJoinFds();
   Send(CellMessage::kBegin, begin.Encode());
   if (files_left_ == 0) Go();
 }
@@ -146,6 +165,20 @@ CellBegin Cell::MakeBegin(const InstalledRuntime& installed) const {
   begin.cpus = cpus_;
   begin.rules = environment_.rules;
   return begin;
+}
+
+bool Cell::AskForFork(const InstalledRuntime& installed, const CellBegin& begin) {
+  if (environment_.zygotes == nullptr || !installed.command->forks) return false;
+  const ZygoteProgram program{
+      {request_.tool_calls > 0, request_.data}, begin.argv, begin.env, request_.own_modules};
+  ZygoteFork fork{uid_, gid_, rootless_, false};
+  std::vector<int> fds = {process_.pidfd.get(), process_.link.get()};
+  fds.insert(fds.end(), cgroup_->join_fds().begin(), cgroup_->join_fds().end());
+  if (const int into = cgroup_->clone_into_fd(); into >= 0) {
+    fork.clone_into = true;
+    fds.push_back(into);
+  }
+  return environment_.zygotes->Fork(program, fork, fds);
 }
 
 void Cell::Feed(FrameType type, std::string_view payload) {
@@ -263,6 +296,7 @@ Verdict Cell::MakeVerdict() const {
   out.compiling = compiles_ && (exit_ || limit_);
   out.compile_us = out.compiling ? out.wall_us : compile_us_;
   out.stderr_truncated = stderr_truncated_;
+  out.warm = exit_ && exit_->warm;
   if (summary_) out.harvest = *summary_;
   for (std::size_t i = 0; i < kSetupSteps; ++i) {
     out.setup_us[SetupStepName(static_cast<SetupStep>(i))] = timings_[i];

@@ -35,11 +35,13 @@
 #include "jailer/event_loop.h"
 #include "jailer/messages.h"
 #include "jailer/protocol.h"
+#include "jailer/zygotes.h"
 #include "runtime/runtime.h"
 
 namespace codeapi {
 
 class Cell;
+class Zygotes;
 
 /// What a cell tells its jailer. Called from the event loop; a cell must not be destroyed inside its own
 /// callback except from CellGone.
@@ -72,12 +74,16 @@ struct CellEnvironment {
   HarvestRules rules;
   std::vector<InstalledRuntime> runtimes;
   std::string plot_backend = "Agg";  ///< MPLBACKEND
+  Zygotes* zygotes = nullptr;        ///< null: every program is started cold
 
   /// Fills in the languages and the backend from the root that this process lives in. Returns the ids.
   std::vector<std::string> FindLanguages();
 
   /// nullptr: the root has no such language.
   const InstalledRuntime* Find(std::string_view id) const;
+
+  /// What a program of a runtime that zygotes fork is started with, if nothing about it is special.
+  ZygoteSpec UsualStart(ZygoteKind kind) const;
 };
 
 class Cell {
@@ -109,6 +115,7 @@ class Cell {
   /// Ends the cell, whatever it does. No frame follows.
   void Kill();
 
+  pid_t init() const { return process_.pid; }
   State state() const { return state_; }
   std::uint32_t slot() const { return slot_; }
   std::uint32_t job() const { return job_; }
@@ -140,6 +147,7 @@ class Cell {
   void OnInitEnded();
   void OnCpuTimer();
   CellBegin MakeBegin(const InstalledRuntime& installed) const;
+  bool AskForFork(const InstalledRuntime& installed, const CellBegin& begin);
   Result<void> SetLimits(std::uint64_t memory_bytes);
   void Go();
   void StartClocks(std::uint64_t wall_ms, std::uint64_t cpu_ms);
@@ -165,6 +173,9 @@ class Cell {
   State state_ = State::kSettingUp;
   EventLoop::TimerId deadline_ = 0;  // of what init is to do next: set up, end the program, harvest
   EventLoop::TimerId wall_timer_ = 0, cpu_timer_ = 0, remove_timer_ = 0;
+
+  std::uint32_t uid_ = 0, gid_ = 0;  // of its program
+  bool rootless_ = false;
 
   // Towards init.
   std::string outgoing_;

@@ -149,6 +149,10 @@ class FuzzedHost final : public JailerHost, private CgroupTree {
     return {};
   }
 
+  Result<ZygoteProcess> StartZygote(const ZygoteSpec&) override {
+    return Fail(ErrorCode::kSetupFailed, "no zygotes");
+  }
+
   Result<CellProcess> StartInit(const CellCgroup& cgroup) override {
     if (failing_starts > 0) {
       --failing_starts;

@@ -96,6 +96,10 @@ Result<CellProcess> LinuxHost::StartInit(const CellCgroup& cgroup) {
                        rootless_ ? &*rootless_ : nullptr);
 }
 
+Result<ZygoteProcess> LinuxHost::StartZygote(const ZygoteSpec& spec) {
+  return codeapi::StartZygote(spec, filters_);
+}
+
 CellSetup LinuxHost::Setup(std::uint32_t slot) const {
   CellSetup setup;
   setup.uid = setup.gid = settings_.uid_base + (rootless_ ? 0 : slot);

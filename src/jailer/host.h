@@ -15,6 +15,7 @@
 #include "jail/cgroup.h"
 #include "jail/seccomp_policy.h"
 #include "jail/user_namespace.h"
+#include "jail/zygote_process.h"
 #include "jailer/messages.h"
 
 namespace codeapi {
@@ -45,6 +46,9 @@ class JailerHost {
 
   /// What the init of the cell in `slot` is to be told first.
   virtual CellSetup Setup(std::uint32_t slot) const = 0;
+
+  /// As codeapi::StartZygote has it.
+  virtual Result<ZygoteProcess> StartZygote(const ZygoteSpec& spec) = 0;
 };
 
 /// The machine itself. Prepare() moves the process into the template root, where no path leads out of.
@@ -60,6 +64,7 @@ class LinuxHost final : public JailerHost {
   CgroupTree& cgroups() override { return *cgroups_; }
   Result<CellProcess> StartInit(const CellCgroup& cgroup) override;
   CellSetup Setup(std::uint32_t slot) const override;
+  Result<ZygoteProcess> StartZygote(const ZygoteSpec& spec) override;
 
  private:
   Result<void> OpenCgroups(const std::string& mode, JailerInfo& info);

@@ -4,11 +4,13 @@
 #include <sched.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdio>
 #include <utility>
 
 #include "runtime/source.h"
@@ -20,6 +22,9 @@ namespace {
 constexpr auto kRefillDelay = std::chrono::milliseconds(2);
 // After a cell could not be made the next try for the pool waits; one for a waiting run does not.
 constexpr auto kRefillPause = std::chrono::seconds(1);
+// For children that somebody else knows, to be reaped by them.
+constexpr auto kReapPause = std::chrono::seconds(1);
+constexpr int kReaps = 5;
 constexpr std::uint32_t kMaxFilesPerRun = 4096;
 constexpr std::size_t kMaxWaitingRuns = 4096;
 constexpr std::uint32_t kMaxCells = 4096;
@@ -91,6 +96,7 @@ bool Jailer::Start() {
   ::fcntl(stream_.get(), F_SETFL, O_NONBLOCK);
   if (!loop_.Add(stream_.get(), EPOLLIN, [this](std::uint32_t events) { OnWorker(events); })) return false;
   RefillIn({});
+  StartZygotes();
   return true;
 }
 
@@ -260,13 +266,47 @@ bool Jailer::SpawnCell(std::string& why) {
     (*cgroup)->Remove();
     return false;
   }
-  (*cgroup)->CloseJoinFds();
   timings[static_cast<std::size_t>(SetupStep::kCgroup)] = Micros(grouped - start);
   timings[static_cast<std::size_t>(SetupStep::kClone)] = Micros(EventLoop::Clock::now() - grouped);
   *free = std::make_unique<Cell>(loop_, static_cast<CellEvents&>(*this), environment_, slot,
                                  std::move(*process), std::move(*cgroup), timings);
   (*free)->SetUp(host_.Setup(slot));
   return true;
+}
+
+// Warm programs are not told apart by what they were refused, and it is a mode for looking at programs.
+void Jailer::StartZygotes() {
+  if (!settings_.warm || settings_.log_refusals) return;
+  zygotes_.emplace(
+      loop_, [this](const ZygoteSpec& spec) { return host_.StartZygote(spec); },
+      [this](ZygoteKind kind) { return environment_.UsualStart(kind); },
+      [this] {
+        std::fprintf(stderr, "codeapi-jailer: programs start cold for a while: %s\n",
+                     zygotes_->problem().c_str());
+        reaps_left_ = kReaps;
+        ReapOrphans();
+      });
+  environment_.zygotes = &*zygotes_;
+  zygotes_->Start();
+}
+
+// What a zygote was waiting for when it died: a cell cannot end before somebody has done so. The next child
+// that has ended may be one that is about to be reaped by who knows it; then there is a next time.
+void Jailer::ReapOrphans() {
+  loop_.Cancel(std::exchange(reap_timer_, 0));
+  const auto known = [this](pid_t pid) {
+    return zygotes_->Has(pid) ||
+           std::ranges::any_of(cells_, [pid](const auto& cell) { return cell && cell->init() == pid; });
+  };
+  siginfo_t info{};
+  while (::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) == 0 && info.si_pid != 0 &&
+         !known(info.si_pid)) {
+    ::waitid(P_PID, static_cast<id_t>(info.si_pid), &info, WEXITED | WNOHANG | __WALL);
+    info = {};
+  }
+  if (!stopping_ && --reaps_left_ > 0) {
+    reap_timer_ = loop_.At(EventLoop::Clock::now() + kReapPause, [this] { ReapOrphans(); });
+  }
 }
 
 void Jailer::CellReady(Cell& cell) {
@@ -323,6 +363,8 @@ void Jailer::ShutDown() {
   if (std::exchange(stopping_, true)) return;
   loop_.Remove(stream_.get());
   loop_.Cancel(std::exchange(refill_timer_, 0));
+  loop_.Cancel(std::exchange(reap_timer_, 0));
+  if (zygotes_) zygotes_->Stop();
   bool any = false;
   for (auto& cell : cells_) {
     if (!cell) continue;

@@ -20,6 +20,7 @@
 #include "jailer/cpu_allotment.h"
 #include "jailer/event_loop.h"
 #include "jailer/host.h"
+#include "jailer/zygotes.h"
 
 namespace codeapi {
 
@@ -61,6 +62,8 @@ class Jailer final : private CellEvents {
   void BindWaiting(Cell& cell);
   void CreditFed(Cell& cell);
   std::size_t CountCells(Cell::State state) const;
+  void StartZygotes();
+  void ReapOrphans();
   void ShutDown();
 
   void CellReady(Cell& cell) override;
@@ -77,6 +80,7 @@ class Jailer final : private CellEvents {
 
   JailerSettings settings_;
   CellEnvironment environment_;
+  std::optional<Zygotes> zygotes_;
   std::optional<CpuAllotment> cpus_;  // once prepared
 
   std::vector<std::unique_ptr<Cell>> cells_;  // by slot; null is free
@@ -84,7 +88,8 @@ class Jailer final : private CellEvents {
   std::unordered_map<std::uint32_t, WaitingRun> waiting_;
   std::deque<std::uint32_t> waiting_order_;
   std::uint64_t cells_made_ = 0;
-  EventLoop::TimerId refill_timer_ = 0;
+  EventLoop::TimerId refill_timer_ = 0, reap_timer_ = 0;
+  int reaps_left_ = 0;
   bool stopping_ = false;
 };
 

@@ -115,6 +115,7 @@ std::string JailerSettings::Encode() const {
                                       {"cgroup", cgroup},
                                       {"private_root", private_root},
                                       {"log_refusals", log_refusals},
+                                      {"warm", warm},
                                       {"max_files", rules.max_files},
                                       {"max_file_size", rules.max_file_size},
                                       {"max_depth", rules.max_depth},
@@ -139,6 +140,7 @@ Result<JailerSettings> JailerSettings::Decode(std::string_view text) {
   out.cgroup = in.String("cgroup");
   out.private_root = in.Bool("private_root");
   out.log_refusals = in.Bool("log_refusals");
+  out.warm = in.Bool("warm");
   out.rules.max_files = in.Number<std::uint32_t>("max_files");
   out.rules.max_file_size = in.Number<std::uint64_t>("max_file_size");
   out.rules.max_depth = in.Number<std::uint32_t>("max_depth");
@@ -185,7 +187,9 @@ std::string RunRequest::Encode() const {
                                       {"open_files", open_files},
                                       {"file_size", file_size},
                                       {"output_bytes", output_bytes},
-                                      {"tool_calls", tool_calls}});
+                                      {"tool_calls", tool_calls},
+                                      {"data", data},
+                                      {"own_modules", Array(own_modules)}});
 }
 
 Result<RunRequest> RunRequest::Decode(std::string_view text) {
@@ -207,6 +211,8 @@ Result<RunRequest> RunRequest::Decode(std::string_view text) {
   out.file_size = in.Number<std::uint64_t>("file_size");
   out.output_bytes = in.Number<std::uint64_t>("output_bytes");
   out.tool_calls = in.AtMost<std::uint32_t>("tool_calls", kMostToolCalls);
+  out.data = in.Bool("data");
+  out.own_modules = in.Strings("own_modules");
   return in.Done(std::move(out));
 }
 
@@ -309,6 +315,7 @@ std::string Verdict::Encode() const {
                                       {"compile_us", compile_us},
                                       {"memory_peak", memory_peak},
                                       {"stderr_truncated", stderr_truncated},
+                                      {"warm", warm},
                                       {"unchanged", Array(harvest.unchanged)},
                                       {"deleted", Array(harvest.deleted)},
                                       {"skip_reasons", harvest.skip_reasons},
@@ -338,6 +345,7 @@ Result<Verdict> Verdict::Decode(std::string_view text) {
   out.compile_us = in.Number<std::uint64_t>("compile_us");
   out.memory_peak = in.Number<std::uint64_t>("memory_peak");
   out.stderr_truncated = in.Bool("stderr_truncated");
+  out.warm = in.Bool("warm");
   out.harvest.unchanged = in.Numbers<std::uint32_t>("unchanged");
   out.harvest.deleted = in.Numbers<std::uint32_t>("deleted");
   out.harvest.skip_reasons = in.Number<std::uint32_t>("skip_reasons");

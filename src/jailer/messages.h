@@ -27,6 +27,7 @@ struct JailerSettings {
   std::string cgroup = "auto";  ///< auto, v2, v1, none
   bool private_root = false;    ///< each cell has files of its own (jail/private_root.h)
   bool log_refusals = false;    ///< report refused system calls in Verdict::refused
+  bool warm = false;            ///< start programs ahead of their time, or from what is loaded already
   HarvestRules rules;
 
   std::string Encode() const;
@@ -62,8 +63,10 @@ struct RunRequest {
   std::uint32_t processes = 128;
   std::uint32_t open_files = 2048;
   std::uint64_t file_size = 100ull << 20;
-  std::uint64_t output_bytes = 65'536;  ///< per stream
-  std::uint32_t tool_calls = 0;         ///< how many calls the program may make; 0: it has no tools
+  std::uint64_t output_bytes = 65'536;   ///< per stream
+  std::uint32_t tool_calls = 0;          ///< how many calls the program may make; 0: it has no tools
+  bool data = false;                     ///< it looks as if it works with data (runtime/imports.h)
+  std::vector<std::string> own_modules;  ///< names that its inputs would be imported by
 
   std::string Encode() const;
   static Result<RunRequest> Decode(std::string_view json);
@@ -115,6 +118,7 @@ struct Verdict {
   std::uint64_t memory_peak = 0;  ///< bytes, workspace included; without cgroups, of the largest process
   bool stderr_truncated = false;
   HarvestSummary harvest;
+  bool warm = false;                              ///< it was started warm
   std::map<std::string, std::uint64_t> setup_us;  ///< by step
   std::vector<RefusedCallReport> refused;         ///< empty unless JailerSettings::log_refusals
 

@@ -30,6 +30,7 @@ struct Command {
       {};  ///< instead of `run` for a program that may call tools; empty: none may
   std::vector<std::pair<std::string, std::string>> tools_environment =
       {};  ///< beyond `environment`, for these
+  bool forks = false;  ///< a zygote can fork its programs (jail/zygote_process.h): a Python
 };
 
 /// What tells the main class, and with it the name of the file.

@@ -15,6 +15,7 @@
 #include "base/ids.h"
 #include "base/media_type.h"
 #include "base/text.h"
+#include "runtime/imports.h"
 #include "runtime/runtime.h"
 #include "runtime/source.h"
 #include "worker/answer.h"
@@ -193,6 +194,12 @@ RunRequest Executor::MakeRun(const ExecutionRequest& request, const std::string&
     run.entry = NamesInSource(*runtime, request.code).entry;
   }
   run.args = request.args;
+  if (request.runtime == "py") {
+    run.data = LooksLikeDataWork(request.code);
+    for (const InputRef& file : request.files) {
+      if (std::string name = ImportedAs(file.name); !name.empty()) run.own_modules.push_back(std::move(name));
+    }
+  }
   run.wall_ms = request.wall_ms;
   run.cpu_ms = request.cpu_ms;
   run.memory_bytes = request.memory_bytes;

@@ -1,0 +1,367 @@
+"""What makes a Python a zygote: found as `sitecustomize`, so it runs when the interpreter is ready and the program's file
+has not been looked at yet.
+
+It loads modules that programs want, puts them out of sight, and waits in codeapi_zygote_serve(). That returns in each
+program, in its cell and locked down, and the interpreter goes on as every Python does: it opens the file it was
+started with and runs it as __main__.
+
+A module out of sight enters sys.modules when it is first imported, and brings along what its import brings along in a
+Python that has loaded nothing: which module imports which is recorded while they are loaded. So do its other marks, as
+filters of warnings and finders. A file of the program's own that has the name of one of them is found first, as
+sys.path says.
+
+Everything a program could come across runs under the name that importlib's own frames have, which Python keeps out of
+tracebacks.
+"""
+import sys
+
+_LIGHT = """
+abc argparse array ast asyncio base64 binascii bisect bz2 calendar cmath collections collections.abc concurrent.futures
+configparser contextlib contextvars copy csv dataclasses datetime decimal difflib email.message enum errno fractions
+functools getpass glob gzip hashlib heapq hmac html html.parser importlib.metadata inspect io itertools json keyword
+linecache locale logging lzma math mimetypes numbers opcode operator os pathlib pickle platform pprint queue random re
+reprlib secrets select selectors shlex shutil signal socket sqlite3 statistics stat string struct subprocess tarfile
+tempfile textwrap threading time timeit traceback types typing unicodedata urllib.parse urllib.request uuid warnings
+weakref xml.etree.ElementTree zipfile zlib zoneinfo
+""".split()
+# Those first that use others in ways that only a first use shows (numpy loads its parts when they are asked for).
+_DATA = """
+pandas matplotlib.pyplot seaborn numpy numpy.linalg numpy.random numpy.fft matplotlib.dates matplotlib.patches
+matplotlib.ticker matplotlib.backends.backend_agg pandas.plotting._matplotlib PIL.Image PIL.PngImagePlugin openpyxl
+""".split()
+
+_RUNTIME = '''
+def _make(original, kept, order, effects, mended, bound, baseline, finders):
+    modules, path, meta_path = sys.modules, sys.path, sys.meta_path
+    import posix
+
+    def own():
+        """First parts of names that sys.path finds before the interpreter's own directories."""
+        names = set()
+        for directory in path:
+            if directory in baseline:
+                break
+            try:
+                names.update(name.partition(".")[0] for name in posix.listdir(directory or "."))
+            except OSError:
+                pass
+        return names
+
+    def foreign(name):
+        for finder in meta_path:
+            if finder in finders:
+                continue
+            parent = modules.get(name.rpartition(".")[0])
+            if finder.find_spec(name, getattr(parent, "__path__", None), None) is not None:
+                return True
+        return False
+
+    def show(name):
+        module = modules[name] = kept.pop(name)
+        if name in bound:
+            parent, attribute = bound.pop(name)
+            setattr(parent, attribute, module)
+        for place, item, first in effects.pop(name, ()):
+            if isinstance(place, list):
+                place.insert(0 if first else len(place), item)
+            else:
+                place[item] = first
+
+    def restore(name):
+        if foreign(name):
+            return None
+        taken = own()
+        if name.partition(".")[0] in taken:
+            return None
+        pending, seen, shown = [name], set(), []
+        while pending:
+            current = pending.pop()
+            if current in seen or current not in kept or current.partition(".")[0] in taken:
+                continue
+            parent = current.rpartition(".")[0]
+            if parent in kept:
+                pending += current, parent
+                continue
+            seen.add(current)
+            show(current)
+            shown.append(current)
+            pending.extend(reversed(order.get(current, ())))
+        for current in shown:
+            if current in mended:
+                mended.pop(current)(modules[current])
+        return modules[name]
+
+    def _find_and_load_unlocked(name, import_):
+        if name in kept:
+            parent = name.rpartition(".")[0]
+            if parent and parent not in modules:
+                _call_with_frames_removed(import_, parent)
+                if name in modules:
+                    return modules[name]
+            if not parent or bound_parent(name, parent):
+                module = restore(name)
+                if module is not None:
+                    return module
+        return original(name, import_)
+
+    def bound_parent(name, parent):
+        return name not in bound or bound[name][0] is modules.get(parent)
+
+    return _find_and_load_unlocked
+'''
+
+
+class _Recorder:
+    """Sees which module brings in which, and what else each of them leaves behind."""
+
+    def __init__(self):
+        self.order = {}  # name: what its import needs, in order
+        self.effects = {}  # name: [(list, item, at the front) or (dict, key, value)]
+        self.loading = []
+        import _frozen_importlib
+        import builtins
+        import os
+        import _warnings
+
+        self.importlib, self.builtins, self.os = _frozen_importlib, builtins, os
+        self.lists = [_warnings.filters, sys.meta_path, sys.path_hooks, sys.path]
+        self.start = [list(items) for items in self.lists]
+        self.environment = dict(os.environ)
+        self.seen_lists = [list(items) for items in self.lists]
+        self.seen_environment = dict(os.environ)
+        self.known = set(sys.modules)
+        self.original = _frozen_importlib._find_and_load_unlocked
+        self.original_import = builtins.__import__
+        _frozen_importlib._find_and_load_unlocked = self.load
+        builtins.__import__ = self.imported
+
+    def stop(self):
+        self.importlib._find_and_load_unlocked = self.original
+        self.builtins.__import__ = self.original_import
+        for items, start in zip(self.lists, self.start):
+            items[:] = start
+        for name in set(self.os.environ) - set(self.environment):
+            del self.os.environ[name]
+        self.os.environ.update(self.environment)
+        if hasattr(__import__("_warnings"), "_filters_mutated"):
+            __import__("_warnings")._filters_mutated()
+
+    def needs(self, importer, name):
+        if importer != name:
+            self.order.setdefault(importer, {})[name] = None
+
+    def load(self, name, import_):
+        if self.loading:
+            self.needs(self.loading[-1], name)
+        self.loading.append(name)
+        self.known.add(name)
+        loaded = False
+        try:
+            module = self.original(name, import_)
+            loaded = True
+        finally:
+            self.loading.pop()
+            self.look(name if loaded or not self.loading else self.loading[-1])
+        return module
+
+    def look(self, name):
+        """What is new since the last look is this module's."""
+        for new in [new for new in sys.modules if new not in self.known]:
+            self.known.add(new)
+            self.needs(name, new)
+        found = self.effects.setdefault(name, [])
+        for items, seen in zip(self.lists, self.seen_lists):
+            if items == seen:
+                continue
+            before = {id(item) for item in seen}
+            new = [(index, item) for index, item in enumerate(items) if id(item) not in before]
+            front = [(items, item, True) for index, item in new if index < len(new)]
+            found.extend(reversed(front))
+            found.extend((items, item, False) for index, item in new if index >= len(new))
+            seen[:] = items
+        for key, value in self.os.environ.items():
+            if self.seen_environment.get(key) != value:
+                found.append((self.os.environ, key, value))
+                self.seen_environment[key] = value
+        if not found:
+            del self.effects[name]
+
+    def imported(self, name, globals=None, locals=None, fromlist=(), level=0):
+        module = self.original_import(name, globals, locals, fromlist, level)
+        importer = (globals or {}).get("__name__")
+        if importer not in self.loading:
+            return module
+        try:
+            if level:
+                package = self.importlib._calc___package__(globals)
+                name = self.importlib._resolve_name(name, package, level)
+        except ImportError:
+            return module
+        parts = name.split(".")
+        for count in range(1, len(parts) + 1):
+            if ".".join(parts[:count]) in sys.modules:
+                self.needs(importer, ".".join(parts[:count]))
+        for item in fromlist or ():
+            if f"{name}.{item}" in sys.modules:
+                self.needs(importer, f"{name}.{item}")
+        return module
+
+
+def _load(names):
+    for name in names:
+        try:
+            __import__(name)
+        except Exception:  # not in this root, or not without something else
+            pass
+
+
+def _draw():
+    """What the first figure of a process costs, and the first table."""
+    try:
+        import io
+
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+
+        figure = Figure()
+        FigureCanvasAgg(figure)
+        axes = figure.subplots()
+        axes.plot([1, 2, 3], [0.1, 2, 30], marker="o", label="a line")
+        axes.bar([1, 2, 3], [3, 1, 2], alpha=0.5)
+        axes.scatter([1, 2, 3], [1, 2, 3])
+        axes.set(title="Title", xlabel="x", ylabel="y")
+        axes.grid(True)
+        axes.legend()
+        figure.tight_layout()
+        figure.savefig(io.BytesIO(), format="png", dpi=50)
+
+        import pandas
+
+        table = pandas.DataFrame({"a": [1, 2, 3], "b": [1.5, 2.5, None], "c": ["x", "y", "x"]})
+        str(table)
+        str(table.describe())
+        str(table.groupby("c").sum())
+        pandas.read_csv(io.StringIO(table.to_csv(index=False)))
+
+        # A font is a file that is open. No program has it, and each finds out again.
+        from matplotlib import font_manager
+
+        font_manager._get_font.cache_clear()
+    except Exception:  # a root without them
+        pass
+
+
+def _mended():
+    """What must be different in every process, or was made for this one, done when the module is shown."""
+    import os
+
+    def seed_numpy(module):
+        module._rand.seed()
+
+    def main_thread(module):
+        thread = module.main_thread()
+        if hasattr(thread, "_set_native_id"):
+            thread._set_native_id()
+
+    def authentication(module):
+        key = module.AuthenticationString(os.urandom(32))
+        module.current_process().authkey = key
+
+    def configuration(module):
+        directory = os.environ.get("MPLCONFIGDIR")
+        if directory:
+            os.makedirs(directory, exist_ok=True)
+
+    def start_of_time(module):
+        import time
+
+        module._startTime = time.time_ns() if isinstance(module._startTime, int) else time.time()
+
+    def threads(module):
+        if hasattr(module.utils, "_init_num_threads"):
+            module.nthreads = module.utils._init_num_threads()
+
+    return {
+        "numexpr": threads,
+        "numpy.random.mtrand": seed_numpy,
+        "threading": main_thread,
+        "multiprocessing.process": authentication,
+        "matplotlib": configuration,
+        "logging": start_of_time,
+    }
+
+
+def _hide(recorder, baseline):
+    """Takes out of sight what has been loaded. Returns what that was, and which attributes of parents went along."""
+    kept = {name: module for name, module in sys.modules.items() if name not in baseline}
+    bound = {}
+    for name, module in kept.items():
+        del sys.modules[name]
+        parent, _, attribute = name.rpartition(".")
+        parent = kept.get(parent) or baseline.get(parent)
+        if parent is not None and getattr(parent, "__dict__", {}).get(attribute) is module:
+            bound[name] = parent, attribute
+    for parent, attribute in bound.values():
+        delattr(parent, attribute)
+    return kept, bound
+
+
+def _prepare(data):
+    """Loads and hides. Returns the modules out of sight, and ctypes."""
+    path, finders = frozenset(sys.path), list(sys.meta_path)
+    baseline = dict(sys.modules)
+    # It starts threads when it is loaded, which no fork copies: each program's are started when it is shown.
+    sys.modules["os"].environ["NUMEXPR_NUM_THREADS"] = "1"
+    recorder = _Recorder()
+    import ctypes
+
+    # The large ones first: what their compiled parts import is seen only when that is new.
+    if data:
+        _load(_DATA)
+        _draw()
+    _load(_LIGHT)
+    recorder.stop()
+    del sys.modules["os"].environ["NUMEXPR_NUM_THREADS"]
+    if "tempfile" in sys.modules:
+        sys.modules["tempfile"].tempdir = sys.modules["tempfile"]._name_sequence = None
+    mended = _mended()
+    kept, bound = _hide(recorder, baseline)
+    space = recorder.importlib.__dict__
+    local = {}
+    exec(compile(_RUNTIME, "<frozen importlib._bootstrap>", "exec"), space, local)
+    space["_find_and_load_unlocked"] = local["_make"](
+        recorder.original, kept, recorder.order, recorder.effects, mended, bound, path, finders
+    )
+    return kept, ctypes
+
+
+def _become():
+    import gc
+    import os
+
+    directory = os.path.dirname(__file__)
+    data = os.environ.pop("CODEAPI_ZYGOTE") == "data"
+    del os.environ["PYTHONPATH"]
+    for name in b"CODEAPI_ZYGOTE", b"PYTHONPATH":
+        sys.modules["posix"].environ.pop(name, None)
+    sys.path.remove(directory)
+    sys.path_importer_cache.pop(directory, None)
+    del sys.modules["sitecustomize"]
+    missing = None
+    try:
+        import sitecustomize  # noqa: F401
+    except ImportError as error:
+        missing = error
+    kept, ctypes = _prepare(data)
+    serve = ctypes.PyDLL(os.path.join(directory, "codeapi_zygote.so")).codeapi_zygote_serve
+    # A module that no program has asked for is not taken down at its end either.
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(kept))
+    names = "\n".join(sorted({name.partition(".")[0] for name in kept})).encode()
+    gc.collect()
+    gc.freeze()
+    serve(names)
+    if missing is not None:
+        raise missing
+
+
+_become()

@@ -1,0 +1,269 @@
+// The part of a zygote that is not Python: a shared object which the warmed interpreter loads and stays in.
+//
+// Theory of operation. The zygote lives in the jailer's PID namespace and in a copy of the template root. For
+// each program it says to the kernel "my next child belongs into that cell" (setns with CLONE_NEWPID), forks
+// a helper, and takes that back. The helper joins the cell's control group, forks once more, and is gone: the
+// program, an orphan, is from then on the child of the cell's init, as if init had forked it. (Were it the
+// zygote's own child, the cell could not end before the zygote has reaped it.) The program enters what is
+// left of the cell's namespaces, tells init its number, and waits for what init alone has: its streams, its
+// limits. Then comes LockDown(), the one that every program passes; and only with that behind it does this
+// function return into the interpreter, which goes on as if it had just been started: it opens the program's
+// file.
+//
+// So nothing that a caller controls is looked at, by the zygote or by the program, before the lock-down. A
+// program that cannot get as far as its first word to init hangs up, and init starts another one, cold.
+//
+// The interpreter is single-threaded here and holds nothing open. No library may be needed that not every
+// root has, so this file uses system calls, what any libc has, and Python's functions for who forks.
+
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/auxv.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <initializer_list>
+
+#include "jail/lockdown.h"
+#include "jail/zygote_wire.h"
+
+// Of the interpreter that has loaded this (its stable interface, since 3.7).
+extern "C" {
+void PyOS_BeforeFork();
+void PyOS_AfterFork_Parent();
+void PyOS_AfterFork_Child();
+}
+
+namespace codeapi {
+namespace {
+
+constexpr std::size_t kMostFds = kForkFds + kMostJoinFds;
+// Of the helper: out of the way, so that a program has the number that it has without a zygote.
+constexpr pid_t kHelperPid = 300;
+
+struct Received {
+  ssize_t size = -1;
+  std::size_t fds = 0;
+  int fd[kMostFds];
+};
+
+// Descriptors beyond what a message may have are closed by the kernel.
+Received Receive(int socket, void* data, std::size_t size) {
+  Received out;
+  iovec part{data, size};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof out.fd)];
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof control;
+  do out.size = ::recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
+  while (out.size < 0 && errno == EINTR);
+  if (out.size <= 0) return out;
+  for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr; header = CMSG_NXTHDR(&message, header)) {
+    if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;
+    const std::size_t bytes = header->cmsg_len - CMSG_LEN(0);
+    out.fds = bytes / sizeof(int);
+    ::memcpy(out.fd, CMSG_DATA(header), out.fds * sizeof(int));
+  }
+  if ((message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) out.size = -1;
+  return out;
+}
+
+// The kernel's struct sigaction. An interpreter has set some at its start, and lock-down puts all back.
+struct SignalActions {
+  static constexpr int kSignals = 65;
+  unsigned long action[kSignals][4];
+
+  void Read() {
+    for (int sig = 1; sig < kSignals; ++sig)
+      ::syscall(SYS_rt_sigaction, sig, nullptr, action[sig], std::size_t{8});
+  }
+  void Set() const {
+    for (int sig = 1; sig < kSignals; ++sig) {
+      if (sig == SIGKILL || sig == SIGSTOP) continue;
+      ::syscall(SYS_rt_sigaction, sig, action[sig], nullptr, std::size_t{8});
+    }
+  }
+};
+
+class Zygote {
+ public:
+  /// Returns 0 in every program, and in the zygote never.
+  int Serve() {
+    if (!TakeSetup()) ::_exit(1);
+    self_ = static_cast<int>(::syscall(SYS_pidfd_open, ::getpid(), 0u));
+    if (self_ < 0) ::_exit(1);
+    signals_.Read();
+    while (true) {
+      ZygoteFork fork;
+      const Received in = Receive(kZygoteSocket, &fork, sizeof fork);
+      if (in.size == 0) ::_exit(0);  // the jailer is gone, or has another one
+      if (in.size != sizeof fork || in.fds < kForkFds) ::_exit(1);
+      if (Fork(fork, in)) return 0;
+      for (std::size_t i = 0; i < in.fds; ++i) ::close(in.fd[i]);
+    }
+  }
+
+ private:
+  bool TakeSetup() {
+    static struct {
+      ZygoteSetup setup;
+      sock_filter code[2 * kMostInstructions];
+    } message;
+    const Received in = Receive(kZygoteSocket, &message, sizeof message);
+    const ZygoteSetup& setup = message.setup;
+    if (in.size < 0 || setup.deny_length > kMostInstructions || setup.allow_length > kMostInstructions ||
+        setup.deny_length == 0 || setup.allow_length == 0 ||
+        static_cast<std::size_t>(in.size) !=
+            sizeof setup + (setup.deny_length + setup.allow_length) * sizeof(sock_filter)) {
+      return false;
+    }
+    deny_ = {message.code, static_cast<unsigned short>(setup.deny_length)};
+    allow_ = {message.code + setup.deny_length, static_cast<unsigned short>(setup.allow_length)};
+    return true;
+  }
+
+  // True in the program.
+  bool Fork(const ZygoteFork& fork, const Received& in) {
+    if (::setns(in.fd[kForkInit], CLONE_NEWPID) != 0) return false;  // the cell is gone
+    PyOS_BeforeFork();
+    const pid_t helper = StartHelper(fork, in);
+    if (helper == 0) {
+      if (Help(fork, in)) return true;  // as the program
+      ::_exit(0);
+    }
+    PyOS_AfterFork_Parent();
+    // Not to be: it could not start another program in the right cell.
+    if (::setns(self_, CLONE_NEWPID) != 0) ::_exit(1);
+    if (helper > 0) {
+      while (::waitpid(helper, nullptr, __WALL) < 0 && errno == EINTR) continue;
+    }
+    return false;
+  }
+
+  static pid_t StartHelper(const ZygoteFork& fork, const Received& in) {
+    pid_t wanted = kHelperPid;
+    clone_args args{};
+    args.exit_signal = SIGCHLD;
+    args.set_tid = reinterpret_cast<std::uintptr_t>(&wanted);
+    args.set_tid_size = 1;
+    if (fork.clone_into != 0 && in.fds > kForkFds) {
+      args.flags |= CLONE_INTO_CGROUP;
+      args.cgroup = static_cast<std::uint64_t>(in.fd[kForkFds]);
+    }
+    return static_cast<pid_t>(::syscall(SYS_clone3, &args, sizeof args));
+  }
+
+  // True in the program.
+  bool Help(const ZygoteFork& fork, const Received& in) {
+    if (fork.clone_into == 0) {
+      for (std::size_t i = kForkFds; i < in.fds; ++i) {
+        if (::write(in.fd[i], "0", 1) != 1) return false;
+      }
+    }
+    // The libc's own, since the program lives on: what that keeps of the thread must be right.
+    if (::fork() != 0) return false;
+    Become(fork, in);
+    return true;
+  }
+
+  void Become(const ZygoteFork& fork, const Received& in) {
+    int namespaces = CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
+    if (fork.rootless != 0) namespaces |= CLONE_NEWUSER;
+    if (::setns(in.fd[kForkInit], namespaces) != 0) ::_exit(1);
+    const pid_t self = static_cast<pid_t>(::syscall(SYS_getpid));
+    if (::send(in.fd[kForkLink], &self, sizeof self, MSG_NOSIGNAL) != sizeof self) ::_exit(1);
+    ZygoteGo go;
+    const Received start = Receive(in.fd[kForkLink], &go, sizeof go);
+    if (start.size != sizeof go || start.fds < kGoFds || go.limits > ZygoteGo::kMostLimits) ::_exit(1);
+    if (go.bind_cpus != 0) ::syscall(SYS_sched_setaffinity, 0, sizeof go.cpus, go.cpus);
+    Lock(fork, go, start);
+    ::close(kLockdownReportFd);  // as an exec would: it tells init that all went well
+    signals_.Set();
+    PyOS_AfterFork_Child();
+  }
+
+  void Lock(const ZygoteFork& fork, const ZygoteGo& go, const Received& start) {
+    ResourceLimit limits[ZygoteGo::kMostLimits];
+    for (std::uint32_t i = 0; i < go.limits; ++i) limits[i] = {go.limit[i].resource, go.limit[i].value};
+    LockdownSpec spec;
+    spec.uid = fork.uid;
+    spec.gid = fork.gid;
+    spec.keep_groups = fork.rootless != 0;
+    spec.stdin_fd = start.fd[kGoStdin];
+    spec.stdout_fd = start.fd[kGoStdout];
+    spec.stderr_fd = start.fd[kGoStderr];
+    spec.keep_fd = start.fd[kGoReport];
+    spec.limits = limits;
+    spec.limit_count = go.limits;
+    spec.working_directory = "/mnt/data";
+    spec.landlock_fd = start.fds > kGoFds ? start.fd[kGoFds] : -1;
+    spec.deny = deny_;
+    spec.allow = allow_;
+    StartFailure failure;
+    failure.step = LockDown(spec);
+    if (failure.step == LockdownStep::kNone) return;
+    failure.error = errno;
+    const int fd = failure.step <= LockdownStep::kDescriptors ? spec.keep_fd : kLockdownReportFd;
+    const ssize_t ignored = ::write(fd, &failure, sizeof failure);
+    ::_exit(ignored == sizeof failure ? 126 : 127);
+  }
+
+  int self_ = -1;
+  FilterProgram deny_, allow_;
+  SignalActions signals_;
+};
+
+Zygote zygote;
+
+// The kernel shows /proc/PID/environ from where the variables lie, whatever becomes of them: those that only
+// a zygote has are its last ones, and right behind them lies the name of the executable.
+void ForgetOwnVariables() {
+  char* const end = reinterpret_cast<char*>(::getauxval(AT_EXECFN));
+  if (end == nullptr) return;
+  char* start = end;
+  for (const char* name : {"PYTHONPATH=", "CODEAPI_ZYGOTE="}) {
+    char* variable = start - 1;
+    while (variable[-1] != '\0') --variable;
+    if (::strncmp(variable, name, ::strlen(name)) != 0) break;
+    start = variable;
+  }
+  ::memset(start, 0, static_cast<std::size_t>(end - start));
+  // Only for root; without it, there are some zeroes at the end.
+  ::prctl(PR_SET_MM, PR_SET_MM_ENV_END, start, 0, 0);
+}
+
+}  // namespace
+}  // namespace codeapi
+
+/// Called by the hook, which holds the interpreter's lock: tells the jailer that all is loaded, and serves.
+/// `names` is what ZygoteReady says. Returns 0 in each program, locked down. Does not return in the zygote.
+extern "C" __attribute__((visibility("default"))) int codeapi_zygote_serve(const char* names) {
+  constexpr int kMostFiles = 1024;
+  static struct {
+    codeapi::ZygoteReady ready;
+    char names[codeapi::ZygoteReady::kMostNames];
+  } message;
+  const std::size_t length = ::strlen(names);
+  if (length > sizeof message.names) ::_exit(1);
+  ::memcpy(message.names, names, length);
+  codeapi::ForgetOwnVariables();
+  // A fork copies one thread only, and the locks of all. The kernel refuses this where there are more.
+  message.ready.threads = ::unshare(CLONE_THREAD) == 0 ? 1 : 2;
+  for (int fd = codeapi::kZygoteSocket + 1; fd < kMostFiles; ++fd) {
+    if (::fcntl(fd, F_GETFD) >= 0) ++message.ready.files;
+  }
+  const std::size_t size = sizeof message.ready + length;
+  if (::send(codeapi::kZygoteSocket, &message, size, MSG_NOSIGNAL) != static_cast<ssize_t>(size)) ::_exit(1);
+  return codeapi::zygote.Serve();
+}
