@@ -1,16 +1,11 @@
-"""What makes a Python a zygote: found as `sitecustomize`, so it runs when the interpreter is ready and the program's file
-has not been looked at yet.
+"""What a zygote runs before it waits for programs (zygote_module.cc), in a namespace of its own.
 
-It loads modules that programs want, puts them out of sight, and waits in codeapi_zygote_serve(). That returns in each
-program, in its cell and locked down, and the interpreter goes on as every Python does: it opens the file it was
-started with and runs it as __main__.
+It loads modules that programs want and puts them out of sight. One of them enters sys.modules when a program first
+imports it, and brings along what its import brings along in a Python that has loaded nothing: which module imports which
+is recorded while they are loaded. So do its other marks, as filters of warnings and finders. A file of the program's own
+that has the name of one of them is found first, as sys.path says.
 
-A module out of sight enters sys.modules when it is first imported, and brings along what its import brings along in a
-Python that has loaded nothing: which module imports which is recorded while they are loaded. So do its other marks, as
-filters of warnings and finders. A file of the program's own that has the name of one of them is found first, as
-sys.path says.
-
-Everything a program could come across runs under the name that importlib's own frames have, which Python keeps out of
+What a program could come across runs under the name that importlib's own frames have, which Python keeps out of
 tracebacks.
 """
 import sys
@@ -306,22 +301,23 @@ def _hide(recorder, baseline):
     return kept, bound
 
 
-def _prepare(data):
-    """Loads and hides. Returns the modules out of sight, and ctypes."""
+def load():
+    """Loads and hides. Returns the first parts of the names of what is out of sight, a line each."""
+    import gc
+    import os
+
     path, finders = frozenset(sys.path), list(sys.meta_path)
     baseline = dict(sys.modules)
     # It starts threads when it is loaded, which no fork copies: each program's are started when it is shown.
-    sys.modules["os"].environ["NUMEXPR_NUM_THREADS"] = "1"
+    os.environ["NUMEXPR_NUM_THREADS"] = "1"
     recorder = _Recorder()
-    import ctypes
-
     # The large ones first: what their compiled parts import is seen only when that is new.
-    if data:
+    if DATA:  # noqa: F821: the zygote's
         _load(_DATA)
         _draw()
     _load(_LIGHT)
     recorder.stop()
-    del sys.modules["os"].environ["NUMEXPR_NUM_THREADS"]
+    del os.environ["NUMEXPR_NUM_THREADS"]
     if "tempfile" in sys.modules:
         sys.modules["tempfile"].tempdir = sys.modules["tempfile"]._name_sequence = None
     mended = _mended()
@@ -332,36 +328,32 @@ def _prepare(data):
     space["_find_and_load_unlocked"] = local["_make"](
         recorder.original, kept, recorder.order, recorder.effects, mended, bound, path, finders
     )
-    return kept, ctypes
-
-
-def _become():
-    import gc
-    import os
-
-    directory = os.path.dirname(__file__)
-    data = os.environ.pop("CODEAPI_ZYGOTE") == "data"
-    del os.environ["PYTHONPATH"]
-    for name in b"CODEAPI_ZYGOTE", b"PYTHONPATH":
-        sys.modules["posix"].environ.pop(name, None)
-    sys.path.remove(directory)
-    sys.path_importer_cache.pop(directory, None)
-    del sys.modules["sitecustomize"]
-    missing = None
-    try:
-        import sitecustomize  # noqa: F401
-    except ImportError as error:
-        missing = error
-    kept, ctypes = _prepare(data)
-    serve = ctypes.PyDLL(os.path.join(directory, "codeapi_zygote.so")).codeapi_zygote_serve
-    # A module that no program has asked for is not taken down at its end either.
-    ctypes.pythonapi.Py_IncRef(ctypes.py_object(kept))
-    names = "\n".join(sorted({name.partition(".")[0] for name in kept})).encode()
+    # This namespace outlives the interpreter, and with it all that it holds.
+    own = [module for name, module in [*baseline.items(), *kept.items()] if name != "__main__"]
+    globals()["_held"] = recorder, own, {id(module) for module in own}, kept, bound, mended
+    names = "\n".join(sorted({name.partition(".")[0] for name in kept}))
     gc.collect()
     gc.freeze()
-    serve(names)
-    if missing is not None:
-        raise missing
+    return names
 
 
-_become()
+def leave():
+    """At the end of a program, when its modules are about to be taken down: the zygote's need not be."""
+    own = _held[2]  # noqa: F821
+    modules = sys.modules
+    for name in [name for name, module in modules.items() if id(module) in own]:
+        del modules[name]
+
+
+def begin():
+    """In a program: what an interpreter does before it runs a file. Returns its path."""
+    import os
+    from _frozen_importlib_external import SourceFileLoader
+
+    path = sys.argv[0]
+    if not getattr(sys.flags, "safe_path", False):
+        sys.path.insert(0, os.path.dirname(path))
+    sys.modules["__main__"].__dict__.update(
+        __loader__=SourceFileLoader("__main__", path), __file__=path, __cached__=None
+    )
+    return path

@@ -1,21 +1,25 @@
-// The part of a zygote that is not Python: a shared object which the warmed interpreter loads and stays in.
+// The part of a zygote that is not Python: a shared object that the loader puts into an interpreter
+// (LD_PRELOAD) and which then runs in the place of its main().
 //
-// Theory of operation. The zygote lives in the jailer's PID namespace and in a copy of the template root. For
-// each program it says to the kernel "my next child belongs into that cell" (setns with CLONE_NEWPID), forks
-// a helper, and takes that back. The helper joins the cell's control group, forks once more, and is gone: the
-// program, an orphan, is from then on the child of the cell's init, as if init had forked it. (Were it the
-// zygote's own child, the cell could not end before the zygote has reaped it.) The program enters what is
-// left of the cell's namespaces, tells init its number, and waits for what init alone has: its streams, its
-// limits. Then comes LockDown(), the one that every program passes; and only with that behind it does this
-// function return into the interpreter, which goes on as if it had just been started: it opens the program's
-// file.
+// Theory of operation. The interpreter is made from its command line as its own main() would make it, loads
+// what programs want (zygote_hook.py), and waits for requests. The zygote lives in the jailer's PID namespace
+// and in a copy of the template root. For each program it says to the kernel "my next child belongs into that
+// cell" (setns with CLONE_NEWPID), forks a helper, and takes that back. The helper joins the cell's control
+// group, forks once more, and is gone: the program, an orphan, is from then on the child of the cell's init,
+// as if init had forked it. (Were it the zygote's own child, the cell could not end before the zygote has
+// reaped it.) The program enters what is left of the cell's namespaces, tells init its number, and waits for
+// what init alone has: its streams, its limits. Then comes LockDown(), the one that every program passes; and
+// only with that behind it is the program's file opened and run as __main__ (zygote_run.cc), with no frame of
+// Python beneath.
 //
 // So nothing that a caller controls is looked at, by the zygote or by the program, before the lock-down. A
 // program that cannot get as far as its first word to init hangs up, and init starts another one, cold.
 //
 // The interpreter is single-threaded here and holds nothing open. No library may be needed that not every
-// root has, so this file uses system calls, what any libc has, and Python's functions for who forks.
+// root has, so this uses system calls, what any libc has, and functions of Python's that all its versions
+// have.
 
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/sched.h>
@@ -34,14 +38,8 @@
 #include <initializer_list>
 
 #include "jail/lockdown.h"
+#include "jail/zygote_python.h"
 #include "jail/zygote_wire.h"
-
-// Of the interpreter that has loaded this (its stable interface, since 3.7).
-extern "C" {
-void PyOS_BeforeFork();
-void PyOS_AfterFork_Parent();
-void PyOS_AfterFork_Child();
-}
 
 namespace codeapi {
 namespace {
@@ -90,7 +88,8 @@ struct SignalActions {
   }
   void Set() const {
     for (int sig = 1; sig < kSignals; ++sig) {
-      if (sig == SIGKILL || sig == SIGSTOP) continue;
+      // Those two are the libc's, which no exec would have set either.
+      if (sig == SIGKILL || sig == SIGSTOP || sig == 32 || sig == 33) continue;
       ::syscall(SYS_rt_sigaction, sig, action[sig], nullptr, std::size_t{8});
     }
   }
@@ -98,8 +97,8 @@ struct SignalActions {
 
 class Zygote {
  public:
-  /// Returns 0 in every program, and in the zygote never.
-  int Serve() {
+  /// Returns in every program, locked down, and in the zygote never.
+  void Serve() {
     if (!TakeSetup()) ::_exit(1);
     self_ = static_cast<int>(::syscall(SYS_pidfd_open, ::getpid(), 0u));
     if (self_ < 0) ::_exit(1);
@@ -109,7 +108,7 @@ class Zygote {
       const Received in = Receive(kZygoteSocket, &fork, sizeof fork);
       if (in.size == 0) ::_exit(0);  // the jailer is gone, or has another one
       if (in.size != sizeof fork || in.fds < kForkFds) ::_exit(1);
-      if (Fork(fork, in)) return 0;
+      if (Fork(fork, in)) return;
       for (std::size_t i = 0; i < in.fds; ++i) ::close(in.fd[i]);
     }
   }
@@ -232,7 +231,7 @@ void ForgetOwnVariables() {
   char* const end = reinterpret_cast<char*>(::getauxval(AT_EXECFN));
   if (end == nullptr) return;
   char* start = end;
-  for (const char* name : {"PYTHONPATH=", "CODEAPI_ZYGOTE="}) {
+  for (const char* name : {"LD_PRELOAD=", "CODEAPI_ZYGOTE="}) {
     char* variable = start - 1;
     while (variable[-1] != '\0') --variable;
     if (::strncmp(variable, name, ::strlen(name)) != 0) break;
@@ -243,27 +242,50 @@ void ForgetOwnVariables() {
   ::prctl(PR_SET_MM, PR_SET_MM_ENV_END, start, 0, 0);
 }
 
-}  // namespace
-}  // namespace codeapi
-
-/// Called by the hook, which holds the interpreter's lock: tells the jailer that all is loaded, and serves.
-/// `names` is what ZygoteReady says. Returns 0 in each program, locked down. Does not return in the zygote.
-extern "C" __attribute__((visibility("default"))) int codeapi_zygote_serve(const char* names) {
+// Tells the jailer that all is loaded. `names` is what ZygoteReady says.
+bool SayReady(const char* names) {
   constexpr int kMostFiles = 1024;
   static struct {
-    codeapi::ZygoteReady ready;
-    char names[codeapi::ZygoteReady::kMostNames];
+    ZygoteReady ready;
+    char names[ZygoteReady::kMostNames];
   } message;
   const std::size_t length = ::strlen(names);
-  if (length > sizeof message.names) ::_exit(1);
+  if (length > sizeof message.names) return false;
   ::memcpy(message.names, names, length);
-  codeapi::ForgetOwnVariables();
   // A fork copies one thread only, and the locks of all. The kernel refuses this where there are more.
   message.ready.threads = ::unshare(CLONE_THREAD) == 0 ? 1 : 2;
-  for (int fd = codeapi::kZygoteSocket + 1; fd < kMostFiles; ++fd) {
+  for (int fd = kZygoteSocket + 1; fd < kMostFiles; ++fd) {
     if (::fcntl(fd, F_GETFD) >= 0) ++message.ready.files;
   }
   const std::size_t size = sizeof message.ready + length;
-  if (::send(codeapi::kZygoteSocket, &message, size, MSG_NOSIGNAL) != static_cast<ssize_t>(size)) ::_exit(1);
-  return codeapi::zygote.Serve();
+  return ::send(kZygoteSocket, &message, size, MSG_NOSIGNAL) == static_cast<ssize_t>(size);
+}
+
+int Main(int argc, char** argv, char** environment) {
+  const char* kind = ::getenv("CODEAPI_ZYGOTE");
+  const bool data = kind != nullptr && ::strcmp(kind, "data") == 0;
+  ::unsetenv("CODEAPI_ZYGOTE");
+  ::unsetenv("LD_PRELOAD");
+  ForgetOwnVariables();
+  static_cast<void>(environment);
+  if (!StartPython(argc, argv)) return 1;
+  const char* names = LoadModules(data);
+  if (names == nullptr || !SayReady(names)) return 1;
+  zygote.Serve();
+  return RunProgramFile();
+}
+
+using MainFunction = int (*)(int, char**, char**);
+
+}  // namespace
+}  // namespace codeapi
+
+/// What every program's first instructions call. In place of the libc's: it is given another main().
+extern "C" __attribute__((visibility("default"))) int
+__libc_start_main(  // NOLINT(bugprone-reserved-identifier)
+    codeapi::MainFunction, int argc, char** argv, void (*init)(), void (*fini)(), void (*rtld_fini)(),
+    void* stack_end) {
+  using Start = int (*)(codeapi::MainFunction, int, char**, void (*)(), void (*)(), void (*)(), void*);
+  const auto start = reinterpret_cast<Start>(::dlsym(RTLD_NEXT, "__libc_start_main"));
+  return start(codeapi::Main, argc, argv, init, fini, rtld_fini, stack_end);
 }

@@ -26,8 +26,7 @@ namespace {
 
 // Over the template's /tmp, which cells cover with their own: no program ever sees it.
 constexpr const char* kDirectory = "/tmp/codeapi";
-constexpr const char* kHookFile = "/tmp/codeapi/sitecustomize.py";
-constexpr const char* kModuleFile = "/tmp/codeapi/codeapi_zygote.so";
+constexpr const char* kModuleFile = "/tmp/codeapi/codeapi-zygote.so";
 // Of a program's main thread, which has it from the zygote's exec.
 constexpr rlim_t kStack = 8u << 20;
 
@@ -61,16 +60,14 @@ void ResetSignals() {
   }
   if (::mount("tmp", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755,size=16m,nr_inodes=256") != 0)
     Give("mount /tmp");
-  if (::mkdir(kDirectory, 0755) != 0 || !WriteFile(kHookFile, kZygoteHook) ||
-      !WriteFile(kModuleFile, ZygoteModule())) {
-    Give("write the zygote's files");
-  }
+  if (::mkdir(kDirectory, 0755) != 0 || !WriteFile(kModuleFile, ZygoteModule()))
+    Give("write the zygote's module");
   const rlimit stack{kStack, kStack};
   if (::setrlimit(RLIMIT_STACK, &stack) != 0) Give("set the stack's limit");
   if (::chdir("/mnt/data") != 0) Give("enter /mnt/data");
   std::vector<std::string> argv = spec.argv, env = spec.env;
   env.push_back(std::string("CODEAPI_ZYGOTE=") + (spec.data ? "data" : "light"));
-  env.push_back(std::string("PYTHONPATH=") + kDirectory);
+  env.push_back(std::string("LD_PRELOAD=") + kModuleFile);
   ::execve(spec.argv[0].c_str(), Pointers(argv).data(), Pointers(env).data());
   Give("exec");
 }

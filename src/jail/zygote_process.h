@@ -16,8 +16,7 @@
 
 namespace codeapi {
 
-/// The Python text and the shared object of every zygote.
-extern const char* const kZygoteHook;
+/// The shared object that is loaded into every zygote.
 std::string_view ZygoteModule();
 
 /// A zygote to be started.
