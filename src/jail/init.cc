@@ -64,6 +64,7 @@ class CellInit {
   std::unique_ptr<ToolChannel> tools_;     // of a program that has some
   ProgramWatch watch_{channel_};
   pid_t main_pid_ = -1;
+  bool warm_ = false;
   std::uint64_t started_us_ = 0;
 };
 
@@ -226,6 +227,7 @@ bool CellInit::Execute() {
   CloseOutput();
   if (go_on && !Supervise()) return false;
   if (refused_) watch_.exit().refused = refused_->Take();
+  watch_.exit().warm = warm_;
   return channel_.Send(CellMessage::kExited, watch_.exit().Encode());
 }
 
@@ -262,7 +264,7 @@ bool CellInit::Start(bool compiler) {
   watch_.Serve(refused_.get(), compiler ? nullptr : tools_.get());
   started_us_ = NowMicros();
   if (!compiler && begin_.warm && TakeFromZygote(start)) {
-    watch_.exit().warm = true;
+    warm_ = true;
   } else {
     main_pid_ = ::fork();
     if (main_pid_ < 0) {

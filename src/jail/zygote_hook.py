@@ -26,7 +26,7 @@ matplotlib.ticker matplotlib.backends.backend_agg pandas.plotting._matplotlib PI
 """.split()
 
 _RUNTIME = '''
-def _make(original, kept, order, effects, mended, bound, baseline, finders):
+def _make(original, kept, order, effects, mended, bound, loaded, baseline, finders):
     modules, path, meta_path = sys.modules, sys.path, sys.meta_path
     import posix
 
@@ -44,7 +44,7 @@ def _make(original, kept, order, effects, mended, bound, baseline, finders):
 
     def foreign(name):
         for finder in meta_path:
-            if finder in finders:
+            if finder in finders or not hasattr(finder, "find_spec"):
                 continue
             parent = modules.get(name.rpartition(".")[0])
             if finder.find_spec(name, getattr(parent, "__path__", None), None) is not None:
@@ -60,13 +60,11 @@ def _make(original, kept, order, effects, mended, bound, baseline, finders):
             if isinstance(place, list):
                 place.insert(0 if first else len(place), item)
             else:
-                place[item] = first
+                place.setdefault(item, first)
 
     def restore(name):
-        if foreign(name):
-            return None
         taken = own()
-        if name.partition(".")[0] in taken:
+        if name.partition(".")[0] in taken or foreign(name):
             return None
         pending, seen, shown = [name], set(), []
         while pending:
@@ -78,6 +76,8 @@ def _make(original, kept, order, effects, mended, bound, baseline, finders):
                 pending += current, parent
                 continue
             seen.add(current)
+            if current != name and current in loaded and foreign(current):
+                continue
             show(current)
             shown.append(current)
             pending.extend(reversed(order.get(current, ())))
@@ -106,13 +106,18 @@ def _make(original, kept, order, effects, mended, bound, baseline, finders):
 '''
 
 
+_MACHINERY = None, "_frozen_importlib", "importlib._bootstrap", "importlib._bootstrap_external"
+
+
 class _Recorder:
     """Sees which module brings in which, and what else each of them leaves behind."""
 
     def __init__(self):
         self.order = {}  # name: what its import needs, in order
         self.effects = {}  # name: [(list, item, at the front) or (dict, key, value)]
+        self.seen_loggers = set()
         self.loading = []
+        self.names = {}  # name: what is in the module when it is loaded
         import _frozen_importlib
         import builtins
         import os
@@ -138,8 +143,14 @@ class _Recorder:
         for name in set(self.os.environ) - set(self.environment):
             del self.os.environ[name]
         self.os.environ.update(self.environment)
+        self.loggers().clear()
         if hasattr(__import__("_warnings"), "_filters_mutated"):
             __import__("_warnings")._filters_mutated()
+
+    @staticmethod
+    def loggers():
+        module = sys.modules.get("logging")
+        return module.Logger.manager.loggerDict if hasattr(module, "getLogger") else {}
 
     def needs(self, importer, name):
         if importer != name:
@@ -147,6 +158,7 @@ class _Recorder:
 
     def load(self, name, import_):
         if self.loading:
+            self.look(self.loading[-1])
             self.needs(self.loading[-1], name)
         self.loading.append(name)
         self.known.add(name)
@@ -154,6 +166,7 @@ class _Recorder:
         try:
             module = self.original(name, import_)
             loaded = True
+            self.names[name] = set(getattr(module, "__dict__", ()))
         finally:
             self.loading.pop()
             self.look(name if loaded or not self.loading else self.loading[-1])
@@ -178,12 +191,18 @@ class _Recorder:
             if self.seen_environment.get(key) != value:
                 found.append((self.os.environ, key, value))
                 self.seen_environment[key] = value
+        loggers = self.loggers()
+        for key in [key for key in loggers if key not in self.seen_loggers]:
+            found.append((loggers, key, loggers[key]))
+            self.seen_loggers.add(key)
         if not found:
             del self.effects[name]
 
     def imported(self, name, globals=None, locals=None, fromlist=(), level=0):
         module = self.original_import(name, globals, locals, fromlist, level)
         importer = (globals or {}).get("__name__")
+        if importer in _MACHINERY and self.loading:
+            importer = self.loading[-1]  # a compiled module, which has no frame
         if importer not in self.loading:
             return module
         try:
@@ -303,11 +322,12 @@ def _hide(recorder, baseline):
 
 def load():
     """Loads and hides. Returns the first parts of the names of what is out of sight, a line each."""
-    import gc
     import os
 
     path, finders = frozenset(sys.path), list(sys.meta_path)
     baseline = dict(sys.modules)
+    import gc
+
     # It starts threads when it is loaded, which no fork copies: each program's are started when it is shown.
     os.environ["NUMEXPR_NUM_THREADS"] = "1"
     recorder = _Recorder()
@@ -318,6 +338,10 @@ def load():
     _load(_LIGHT)
     recorder.stop()
     del os.environ["NUMEXPR_NUM_THREADS"]
+    # What it makes when it is asked for; who has asked was no program.
+    typing = sys.modules["typing"].__dict__
+    for name in set(typing) - recorder.names["typing"]:
+        del typing[name]
     if "tempfile" in sys.modules:
         sys.modules["tempfile"].tempdir = sys.modules["tempfile"]._name_sequence = None
     mended = _mended()
@@ -326,7 +350,7 @@ def load():
     local = {}
     exec(compile(_RUNTIME, "<frozen importlib._bootstrap>", "exec"), space, local)
     space["_find_and_load_unlocked"] = local["_make"](
-        recorder.original, kept, recorder.order, recorder.effects, mended, bound, path, finders
+        recorder.original, kept, recorder.order, recorder.effects, mended, bound, recorder.names, path, finders
     )
     # This namespace outlives the interpreter, and with it all that it holds.
     own = [module for name, module in [*baseline.items(), *kept.items()] if name != "__main__"]
@@ -339,6 +363,16 @@ def load():
 
 def leave():
     """At the end of a program, when its modules are about to be taken down: the zygote's need not be."""
+    import _io
+    import gc
+
+    # A file that one of those modules holds is not closed with it.
+    for held in gc.get_objects():
+        if type(held) in (_io.TextIOWrapper, _io.BufferedWriter, _io.BufferedRandom):
+            try:
+                held.flush()
+            except Exception:
+                pass  # closed, or full: if that can be told, it will be when it is closed
     own = _held[2]  # noqa: F821
     modules = sys.modules
     for name in [name for name, module in modules.items() if id(module) in own]:
@@ -353,7 +387,11 @@ def begin():
     path = sys.argv[0]
     if not getattr(sys.flags, "safe_path", False):
         sys.path.insert(0, os.path.dirname(path))
-    sys.modules["__main__"].__dict__.update(
+    # One of its own: the garbage collector leaves alone what the zygote has made, and with it all that hangs on it.
+    main = type(sys)("__main__")
+    main.__dict__.update(sys.modules["__main__"].__dict__)
+    sys.modules["__main__"] = main
+    main.__dict__.update(
         __loader__=SourceFileLoader("__main__", path), __file__=path, __cached__=None
     )
     return path

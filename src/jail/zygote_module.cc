@@ -23,6 +23,7 @@
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/sched.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/auxv.h>
@@ -170,8 +171,12 @@ class Zygote {
         if (::write(in.fd[i], "0", 1) != 1) return false;
       }
     }
+    const int self = static_cast<int>(::syscall(SYS_pidfd_open, ::syscall(SYS_getpid), 0u));
     // The libc's own, since the program lives on: what that keeps of the thread must be right.
-    if (::fork() != 0) return false;
+    if (self < 0 || ::fork() != 0) return false;
+    // Until this process has gone it is the program's parent, which a program could see.
+    pollfd helper{self, POLLIN, 0};
+    while (::poll(&helper, 1, -1) < 0 && errno == EINTR) continue;
     Become(fork, in);
     return true;
   }

@@ -157,6 +157,14 @@ bool HasUsualStreams() {
          PySys_GetObject("stderr") == PySys_GetObject("__stderr__");
 }
 
+void JumpOut(PyObject*);
+
+void CallBack(const char* attribute, void (*function)(PyObject*)) {
+  PyObject* last = PyCapsule_New(&way_out, nullptr, function);
+  PySys_SetObject(attribute, last);
+  Py_DecRef(last);
+}
+
 // All modules are about to be taken down.
 void Leave(PyObject*) {
   PyObject* done = CallHook("leave");
@@ -165,12 +173,7 @@ void Leave(PyObject*) {
   } else {
     Py_DecRef(done);
   }
-}
-
-void CallBack(const char* attribute, void (*function)(PyObject*)) {
-  PyObject* last = PyCapsule_New(&way_out, nullptr, function);
-  PySys_SetObject(attribute, last);
-  Py_DecRef(last);
+  CallBack("__codeapi__", JumpOut);
 }
 
 // What is left of a program by now is cycles, and what belongs to its thread.
@@ -185,7 +188,6 @@ int TakeDown(int status) {
   if (HasUsualStreams()) {
     if (::setjmp(way_out) != 0) return status;
     CallBack("ps2", Leave);  // one of those that go first
-    CallBack("__codeapi__", JumpOut);
   }
   return Py_FinalizeEx() < 0 ? kFailedFlush : status;
 }
@@ -243,7 +245,8 @@ int RunProgramFile() {
   PyObject* result = PyRun_FileExFlags(file, name, kFileInput, space, space, 1, &flags);
   FlushStreams();
   if (result == nullptr && PyErr_ExceptionMatches(PyExc_SystemExit)) return TakeDown(TakeExitStatus());
-  const bool interrupted = result == nullptr && PyErr_ExceptionMatches(PyExc_KeyboardInterrupt);
+  // Not one of its kinds: those are errors like any other.
+  const bool interrupted = result == nullptr && PyErr_Occurred() == PyExc_KeyboardInterrupt;
   if (result == nullptr) {
     PyErr_Print();
   } else {

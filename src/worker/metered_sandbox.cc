@@ -49,6 +49,11 @@ void MeteredSandbox::Count(const std::string& runtime, const Verdict& verdict) {
       .counter("codeapi_verdicts_total", "How programs ended",
                {{"language", LanguageLabel(runtime)}, {"end", RunEndName(verdict.end)}})
       .Increment();
+  metrics_
+      .counter("codeapi_programs_started_total",
+               "Programs by how they were started: warm ones by an interpreter that was there already",
+               {{"language", LanguageLabel(runtime)}, {"start", verdict.warm ? "warm" : "cold"}})
+      .Increment();
   for (std::size_t i = 0; i < kSetupSteps; ++i) {
     const auto took = verdict.setup_us.find(SetupStepName(static_cast<SetupStep>(i)));
     if (took != verdict.setup_us.end()) steps_[i]->Observe(static_cast<double>(took->second) / 1e6);

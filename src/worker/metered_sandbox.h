@@ -9,8 +9,9 @@
 namespace codeapi {
 
 /// Passes runs on and counts them: `codeapi_cells_running`, `codeapi_verdicts_total{language,end}`,
-/// `codeapi_cells_failed_total{reason}` for runs without a verdict, and `codeapi_cell_setup_seconds{step}`:
-/// how long each step of making their cells took, whenever that was.
+/// `codeapi_programs_started_total{language,start}`, `codeapi_cells_failed_total{reason}` for runs without a
+/// verdict, and `codeapi_cell_setup_seconds{step}`: how long each step of making their cells took, whenever
+/// that was.
 class MeteredSandbox final : public Sandbox {
  public:
   /// Both must outlive it.
