@@ -30,6 +30,9 @@ def _make(original, kept, order, effects, mended, bound, loaded, baseline, finde
     modules, path, meta_path = sys.modules, sys.path, sys.meta_path
     import posix
 
+    def first_of(effect):
+        return effect[0]
+
     def own():
         """First parts of names that sys.path finds before the interpreter's own directories."""
         names = set()
@@ -56,11 +59,6 @@ def _make(original, kept, order, effects, mended, bound, loaded, baseline, finde
         if name in bound:
             parent, attribute = bound.pop(name)
             setattr(parent, attribute, module)
-        for place, item, first in effects.pop(name, ()):
-            if isinstance(place, list):
-                place.insert(0 if first else len(place), item)
-            else:
-                place.setdefault(item, first)
 
     def restore(name):
         taken = own()
@@ -81,6 +79,12 @@ def _make(original, kept, order, effects, mended, bound, loaded, baseline, finde
             show(current)
             shown.append(current)
             pending.extend(reversed(order.get(current, ())))
+        # In the order in which they came about, which is not that of the names.
+        for _, place, item, first in sorted(sum([effects.pop(current, []) for current in shown], []), key=first_of):
+            if isinstance(place, list):
+                place.insert(0 if first else len(place), item)
+            else:
+                place.setdefault(item, first)
         for current in shown:
             if current in mended:
                 mended.pop(current)(modules[current])
@@ -114,7 +118,8 @@ class _Recorder:
 
     def __init__(self):
         self.order = {}  # name: what its import needs, in order
-        self.effects = {}  # name: [(list, item, at the front) or (dict, key, value)]
+        self.effects = {}  # name: [(number, list, item, at the front) or (number, dict, key, value)]
+        self.count = 0
         self.seen_loggers = set()
         self.loading = []
         self.names = {}  # name: what is in the module when it is loaded
@@ -136,6 +141,7 @@ class _Recorder:
         builtins.__import__ = self.imported
 
     def stop(self):
+        self.effects = {name: [*filter(self.lasts, effects)] for name, effects in self.effects.items()}
         self.importlib._find_and_load_unlocked = self.original
         self.builtins.__import__ = self.original_import
         for items, start in zip(self.lists, self.start):
@@ -172,31 +178,39 @@ class _Recorder:
             self.look(name if loaded or not self.loading else self.loading[-1])
         return module
 
+    def note(self, name, *effect):
+        self.count += 1
+        self.effects.setdefault(name, []).append((self.count, *effect))
+
+    @staticmethod
+    def lasts(effect):
+        """Whether an effect was not taken back later."""
+        _, place, item, value = effect
+        return any(item is it for it in place) if isinstance(place, list) else place.get(item) == value
+
     def look(self, name):
         """What is new since the last look is this module's."""
         for new in [new for new in sys.modules if new not in self.known]:
             self.known.add(new)
             self.needs(name, new)
-        found = self.effects.setdefault(name, [])
         for items, seen in zip(self.lists, self.seen_lists):
             if items == seen:
                 continue
             before = {id(item) for item in seen}
             new = [(index, item) for index, item in enumerate(items) if id(item) not in before]
-            front = [(items, item, True) for index, item in new if index < len(new)]
-            found.extend(reversed(front))
-            found.extend((items, item, False) for index, item in new if index >= len(new))
+            for _, item in reversed([entry for entry in new if entry[0] < len(new)]):
+                self.note(name, items, item, True)
+            for _, item in [entry for entry in new if entry[0] >= len(new)]:
+                self.note(name, items, item, False)
             seen[:] = items
         for key, value in self.os.environ.items():
             if self.seen_environment.get(key) != value:
-                found.append((self.os.environ, key, value))
+                self.note(name, self.os.environ, key, value)
                 self.seen_environment[key] = value
         loggers = self.loggers()
         for key in [key for key in loggers if key not in self.seen_loggers]:
-            found.append((loggers, key, loggers[key]))
+            self.note(name, loggers, key, loggers[key])
             self.seen_loggers.add(key)
-        if not found:
-            del self.effects[name]
 
     def imported(self, name, globals=None, locals=None, fromlist=(), level=0):
         module = self.original_import(name, globals, locals, fromlist, level)
@@ -354,7 +368,7 @@ def load():
     )
     # This namespace outlives the interpreter, and with it all that it holds.
     own = [module for name, module in [*baseline.items(), *kept.items()] if name != "__main__"]
-    globals()["_held"] = recorder, own, {id(module) for module in own}, kept, bound, mended
+    globals()["_held"] = own, {id(module) for module in own}, recorder, (kept, bound, mended), gc
     names = "\n".join(sorted({name.partition(".")[0] for name in kept}))
     gc.collect()
     gc.freeze()
@@ -364,8 +378,8 @@ def load():
 def leave():
     """At the end of a program, when its modules are about to be taken down: the zygote's need not be."""
     import _io
-    import gc
 
+    _, own, _, _, gc = _held  # noqa: F821
     # A file that one of those modules holds is not closed with it.
     for held in gc.get_objects():
         if type(held) in (_io.TextIOWrapper, _io.BufferedWriter, _io.BufferedRandom):
@@ -373,7 +387,6 @@ def leave():
                 held.flush()
             except Exception:
                 pass  # closed, or full: if that can be told, it will be when it is closed
-    own = _held[2]  # noqa: F821
     modules = sys.modules
     for name in [name for name, module in modules.items() if id(module) in own]:
         del modules[name]

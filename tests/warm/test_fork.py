@@ -1,19 +1,14 @@
 """A Python program cannot tell whether it was started from a zygote: every program is run both ways, and all but the
 time has to be the same."""
 
-import concurrent.futures
 import json
 import pathlib
 
 import pytest
-from programs import PROGRAMS, VOLATILE
-from starts import starts
-
-from harness import by_name
+from outcome import both_ways
+from programs import PROGRAMS
 
 LANGUAGES = pathlib.Path(__file__).resolve().parent.parent / "languages" / "py"
-AT_ONCE = 4
-SAME = ("stdout", "stderr", "code", "signal", "status", "message")
 # Where the order of what two processes print, or where a thread is when it is killed, differs from run to run.
 UNORDERED = {"fork exits", "busy daemon at exit", "daemon at exit"}
 
@@ -28,30 +23,9 @@ def all_programs():
 ALL = all_programs()
 
 
-def seen(server, code, request):
-    """What comes of a program, without what no two processes have alike."""
-    answer = server.exec_("py", code, **request)
-    out = {name: answer.get(name) for name in SAME}
-    for name in "stdout", "stderr":
-        out[name] = VOLATILE.sub("…", out[name])
-    out["files"] = {name: server.download(file).body for name, file in by_name(answer).items()}
-    return out
-
-
 @pytest.fixture(scope="module")
 def outcomes(pair):
-    """{name: (warm, cold)}; and that each was started as it should be."""
-    warm, cold = pair
-    before = starts(warm, "py", "warm"), starts(cold, "py", "warm")
-
-    def both(entry):
-        name, (code, request) = entry
-        return name, (seen(warm, code, request), seen(cold, code, request))
-
-    with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
-        out = dict(pool.map(both, ALL.items()))
-    out["started"] = starts(warm, "py", "warm") - before[0], starts(cold, "py", "warm") - before[1]
-    return out
+    return both_ways(pair, ALL)
 
 
 def test_every_program_was_started_warm_and_cold(outcomes):
