@@ -21,7 +21,7 @@ weakref xml.etree.ElementTree zipfile zlib zoneinfo
 """.split()
 # Those first that use others in ways that only a first use shows (numpy loads its parts when they are asked for).
 _DATA = """
-pandas matplotlib.pyplot seaborn numpy numpy.linalg numpy.random numpy.fft matplotlib.dates matplotlib.patches
+numpy matplotlib.pyplot pandas seaborn numpy.linalg numpy.random numpy.fft matplotlib.dates matplotlib.patches
 matplotlib.ticker matplotlib.backends.backend_agg pandas.plotting._matplotlib PIL.Image PIL.PngImagePlugin openpyxl
 """.split()
 
@@ -137,11 +137,15 @@ class _Recorder:
         self.known = set(sys.modules)
         self.original = _frozen_importlib._find_and_load_unlocked
         self.original_import = builtins.__import__
+        self.original_by_name = _frozen_importlib._gcd_import
         _frozen_importlib._find_and_load_unlocked = self.load
+        _frozen_importlib._gcd_import = self.imported_by_name
         builtins.__import__ = self.imported
 
     def stop(self):
-        self.effects = {name: [*filter(self.lasts, effects)] for name, effects in self.effects.items()}
+        self.effects = {name: [self.latest(effect) for effect in effects if self.lasts(effect)]
+                        for name, effects in self.effects.items()}
+        self.importlib._gcd_import = self.original_by_name
         self.importlib._find_and_load_unlocked = self.original
         self.builtins.__import__ = self.original_import
         for items, start in zip(self.lists, self.start):
@@ -186,7 +190,14 @@ class _Recorder:
     def lasts(effect):
         """Whether an effect was not taken back later."""
         _, place, item, value = effect
-        return any(item is it for it in place) if isinstance(place, list) else place.get(item) == value
+        if isinstance(place, list):
+            return any(item is it for it in place)
+        return item in place and (not isinstance(value, str) or place[item] == value)
+
+    def latest(self, effect):
+        """A logger takes the place of what stood for it as the parent of others."""
+        number, place, item, value = effect
+        return (number, place, item, place[item]) if place is self.loggers() else effect
 
     def look(self, name):
         """What is new since the last look is this module's."""
@@ -211,6 +222,12 @@ class _Recorder:
         for key in [key for key in loggers if key not in self.seen_loggers]:
             self.note(name, loggers, key, loggers[key])
             self.seen_loggers.add(key)
+
+    def imported_by_name(self, name, package=None, level=0):
+        module = self.original_by_name(name, package, level)
+        if self.loading and getattr(module, "__name__", None) in sys.modules:
+            self.needs(self.loading[-1], module.__name__)
+        return module
 
     def imported(self, name, globals=None, locals=None, fromlist=(), level=0):
         module = self.original_import(name, globals, locals, fromlist, level)
@@ -327,7 +344,9 @@ def _hide(recorder, baseline):
         del sys.modules[name]
         parent, _, attribute = name.rpartition(".")
         parent = kept.get(parent) or baseline.get(parent)
-        if parent is not None and getattr(parent, "__dict__", {}).get(attribute) is module:
+        if parent is None or attribute in recorder.names.get(getattr(parent, "__name__", ""), ()):
+            continue  # it is there whether the part has been imported or not
+        if getattr(parent, "__dict__", {}).get(attribute) is module:
             bound[name] = parent, attribute
     for parent, attribute in bound.values():
         delattr(parent, attribute)
