@@ -196,7 +196,7 @@ TEST(CellMessages, AFileOfAnUnknownKindIsRefused) {
 
 TEST(CellMessages, CellExit) {
   const CellExit ended{
-      0x8b00, 1ull << 40, 1ull << 41, 1ull << 42, {{250, 1, 7, {1, 2, 3, 4, 5, ~0ull}}, {-2, 38, 1, {}}}};
+      0x8b00, 1ull << 40, 1ull << 41, 1ull << 42, false, {{250, 1, 7, {1, 2, 3, 4, 5, ~0ull}}, {-2, 38, 1, {}}}};
   ExpectExactLength(ended);
   const auto out = CellExit::Decode(ended.Encode());
   EXPECT_EQ(out->wait_status, 0x8b00u);
