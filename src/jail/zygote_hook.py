@@ -30,6 +30,10 @@ def _make(original, kept, order, effects, mended, bound, loaded, baseline, finde
     modules, path, meta_path = sys.modules, sys.path, sys.meta_path
     import posix
 
+    # What one import brings along is in sight before another one looks.
+    lock = _thread.RLock()
+    posix.register_at_fork(after_in_child=lock._at_fork_reinit)
+
     def first_of(effect):
         return effect[0]
 
@@ -98,7 +102,8 @@ def _make(original, kept, order, effects, mended, bound, loaded, baseline, finde
                 if name in modules:
                     return modules[name]
             if not parent or bound_parent(name, parent):
-                module = restore(name)
+                with lock:
+                    module = modules[name] if name in modules else restore(name)
                 if module is not None:
                     return module
         return original(name, import_)
