@@ -10,9 +10,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
 #include <chrono>
+#include <functional>
 #include <map>
+#include <system_error>
+#include <thread>
 #include <utility>
+#include <vector>
 
 #include "base/ids.h"
 #include "store/object_directory.h"
@@ -31,6 +38,22 @@ constexpr std::uint64_t kLarge = 1u << 20;
 // Has the kernel begin to write, without waiting. Where that is not possible the fsync does all of it.
 void StartWriting(int fd) {
   static_cast<void>(::sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE));
+}
+
+// Calls `work(i)` for every i below `count`, on a few threads: a disk that is asked to flush by several at
+// once flushes once.
+void AtOnce(std::size_t count, const std::function<void(std::size_t)>& work) {
+  constexpr std::size_t kMostThreads = 8;
+  std::atomic<std::size_t> next = 0;
+  const auto some = [&] {
+    for (std::size_t i; (i = next++) < count;) work(i);
+  };
+  std::vector<std::jthread> others;
+  try {
+    for (std::size_t i = 1; i < std::min(count, kMostThreads); ++i) others.emplace_back(some);
+  } catch (const std::system_error&) {  // no more threads: those that there are do it
+  }
+  some();
 }
 
 }  // namespace
@@ -129,24 +152,30 @@ Result<void> ObjectDirectory::Draft::rename() {
 
 // Makes the names of a group's objects last: one fsync for each directory. What failed before is passed over.
 void ObjectDirectory::syncNames(std::span<Draft* const> drafts, std::span<Result<void>> results) {
-  std::map<std::string, Result<void>> sessions;
+  std::map<std::string, std::size_t> sessions;  // where in `directories` each one is
   std::map<std::string, std::uint64_t> fresh;
+  std::vector<int> directories;
   for (std::size_t i = 0; i < drafts.size(); ++i) {
-    if (!results[i]) continue;
     const std::string& session = drafts[i]->key_.session;
-    auto [entry, first] = sessions.try_emplace(session);
-    if (first && ::fsync(drafts[i]->session_.get()) != 0) entry->second = IoError("fsync session " + session);
+    if (!results[i] || !sessions.try_emplace(session, directories.size()).second) continue;
+    directories.push_back(drafts[i]->session_.get());
     const std::lock_guard lock(new_mutex_);
     if (const auto it = new_sessions_.find(session); it != new_sessions_.end()) fresh.insert(*it);
   }
-  Result<void> above;
-  if (!fresh.empty() && ::fsync(objects_.get()) != 0) above = IoError("fsync objects");
+  const std::size_t above = directories.size();
+  if (!fresh.empty()) directories.push_back(objects_.get());
+  std::vector<int> errors(directories.size());
+  AtOnce(directories.size(), [&](std::size_t i) { errors[i] = ::fsync(directories[i]) == 0 ? 0 : errno; });
   for (std::size_t i = 0; i < drafts.size(); ++i) {
     if (!results[i]) continue;
-    results[i] = sessions.at(drafts[i]->key_.session);
-    if (results[i] && fresh.contains(drafts[i]->key_.session)) results[i] = above;
+    const std::string& session = drafts[i]->key_.session;
+    if (const int error = errors[sessions.at(session)]; error != 0) {
+      results[i] = IoError("fsync session " + session, error);
+    } else if (fresh.contains(session) && errors[above] != 0) {
+      results[i] = IoError("fsync objects", errors[above]);
+    }
   }
-  if (!above) return;
+  if (fresh.empty() || errors[above] != 0) return;
   const std::lock_guard lock(new_mutex_);
   for (const auto& [session, number] : fresh) {
     const auto it = new_sessions_.find(session);
@@ -156,7 +185,7 @@ void ObjectDirectory::syncNames(std::span<Draft* const> drafts, std::span<Result
 
 std::vector<Result<ObjectInfo>> ObjectDirectory::commit(std::span<Draft* const> drafts) {
   std::vector<Result<void>> results(drafts.size());
-  for (std::size_t i = 0; i < drafts.size(); ++i) results[i] = drafts[i]->sync();
+  AtOnce(drafts.size(), [&](std::size_t i) { results[i] = drafts[i]->sync(); });
   for (std::size_t i = 0; i < drafts.size(); ++i) {
     if (results[i]) results[i] = drafts[i]->rename();
   }
