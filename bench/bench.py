@@ -28,6 +28,7 @@ import tool_calls  # noqa: E402
 import transfers  # noqa: E402
 from asking import connect, exec_bytes, post_bytes, timed, timed_exec  # noqa: E402
 from floors import Floors  # noqa: E402
+from footprint import groups  # noqa: E402
 from harness import Server, binary, clean_environment  # noqa: E402
 from page import kept, machine, page  # noqa: E402
 from programs import HELLO, PLOT  # noqa: E402
@@ -209,7 +210,7 @@ def measured_once(server, floors, scale):
     out["moved"] = transfers.measure(server, max(5, scale.rounds // 8))
     progress("memory")
     processes = memory.idle(server)
-    out["memory"] = memory.groups(processes, server)
+    out["memory"] = groups(processes, server)
     out["cells"] = memory.warm_cells(processes)
     out["idle"] = memory.without_zygotes(processes, server)
     return out
@@ -236,7 +237,7 @@ def installed(root):
 
 def modes():
     """{mode: settings}: warm and cold starts where this codeapi knows both, as users get it first."""
-    if not any("CODEAPI_WARM" in line.split("=")[0].split() for line in ask_codeapi("config")):
+    if not any(line.startswith("CODEAPI_WARM ") for line in ask_codeapi("config")):
         return {"cold starts": {}}
     if os.environ.get("CODEAPI_WARM", "").lower() in ("off", "false", "0", "no"):
         return {"cold starts": {"CODEAPI_WARM": "off"}}
