@@ -268,7 +268,9 @@ bool Jailer::SpawnCell(std::string& why) {
     return false;
   }
   // Most runs are like the last one, and then need not wait for this. What fails is tried again for the run.
-  if (usual_limits_ != CgroupLimits{}) static_cast<void>((*cgroup)->SetLimits(usual_limits_));
+  if (usual_limits_ != CgroupLimits{}) {
+    [[maybe_unused]] const Result<void> tried = (*cgroup)->SetLimits(usual_limits_);
+  }
   const auto grouped = EventLoop::Clock::now();
   auto process = host_.StartInit(**cgroup);
   if (!process) {

@@ -49,9 +49,12 @@ void AtOnce(std::size_t count, const std::function<void(std::size_t)>& work) {
     for (std::size_t i; (i = next++) < count;) work(i);
   };
   std::vector<std::jthread> others;
-  try {
-    for (std::size_t i = 1; i < std::min(count, kMostThreads); ++i) others.emplace_back(some);
-  } catch (const std::system_error&) {  // no more threads: those that there are do it
+  for (std::size_t i = 1; i < std::min(count, kMostThreads); ++i) {
+    try {
+      others.emplace_back(some);
+    } catch (const std::system_error&) {
+      break;  // no more threads: those that there are do it
+    }
   }
   some();
 }
@@ -194,12 +197,12 @@ std::vector<Result<ObjectInfo>> ObjectDirectory::commit(std::span<Draft* const> 
   out.reserve(drafts.size());
   for (std::size_t i = 0; i < drafts.size(); ++i) {
     if (!results[i]) {
-      out.push_back(std::unexpected(std::move(results[i].error())));
+      out.emplace_back(std::unexpected(std::move(results[i].error())));
       continue;
     }
     step("directory_synced");
     drafts[i]->keep();
-    out.push_back(std::move(drafts[i]->info_));
+    out.emplace_back(std::move(drafts[i]->info_));
   }
   return out;
 }

@@ -105,7 +105,8 @@ void InputCache::Remove(Entries::iterator entry) {
   total_ -= cost;
   bytes_.Set(static_cast<double>(total_));
   const auto of_tenant = of_tenant_.find(entry->tenant);
-  if ((of_tenant->second -= cost) == 0) of_tenant_.erase(of_tenant);
+  of_tenant->second -= cost;
+  if (of_tenant->second == 0) of_tenant_.erase(of_tenant);
   by_name_.erase(entry->name);
   entries_.erase(entry);
 }

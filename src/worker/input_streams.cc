@@ -203,7 +203,7 @@ asio::awaitable<void> InputStreams::Read(Shared& shared, Stream& stream, ObjectR
     event.read_only = info.meta.read_only;
     left -= std::min<std::uint64_t>(left, event.bytes.size());
     if (keep) to_keep += event.bytes;
-    if (keep && event.last) shared.cache->Put(shared.tenant, info, std::move(to_keep));
+    if (keep && event.last) shared.cache->Put(shared.tenant, info, std::exchange(to_keep, {}));
     more = !event.last && !event.error;
     if (!co_await stream.handover.Give(std::move(event))) break;
   }
