@@ -8,31 +8,21 @@ redis_job_queue_bench, which `make bench-scale` runs too.
 """
 
 import argparse
-import concurrent.futures
 import os
 import sys
-import time
 
-from bench import CONCURRENT, WORK, binary, machine, measure_throughput, percentile, progress, table, timed_floor
+from bench import progress  # and the paths of everything below
+
+import load
+from floors import Floors
+from harness import binary
+from page import machine, table
+from programs import HELLO
 from stack import Stack
+from targets import CONCURRENT, percentile
 
 NAMES = ("bash", "Python")
 WORKERS = (1, 2, 4)
-
-
-def floor_rate(name, seconds):
-    """Bare starts of the interpreter per second, as many at once as there are cores."""
-    end = time.perf_counter() + seconds
-
-    def start_again_and_again(_):
-        times = []
-        while time.perf_counter() < end:
-            times.append(timed_floor(WORK[name][2]))
-        return times
-
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        times = [ms for part in pool.map(start_again_and_again, range(os.cpu_count())) for ms in part]
-    return len(times) / seconds, times
 
 
 def best(rounds):
@@ -40,17 +30,19 @@ def best(rounds):
     return max(rate for rate, _ in rounds), min(percentile(times, 99) for _, times in rounds)
 
 
-def measure(workers, rounds, seconds):
+def measure(bare, workers, rounds, seconds):
     """{name: (floor rate, rate, p99, load average)}, floor and service in turns."""
     figures = {}
     with Stack(apis=1, workers=workers, environment={"CODEAPI_ROOT": "host"}) as stack:
         for name in NAMES:
-            measure_throughput(stack.apis[0], name, 1)  # connections and page caches
+            program = HELLO[name]
+            load.throughput(stack.apis[0], program, CONCURRENT, 1)  # connections and page caches
             floors, ours = [], []
             for number in range(rounds):
                 progress(f"{workers} workers, {name}: round {number + 1} of {rounds}")
-                floors.append(floor_rate(name, seconds))
-                ours.append(measure_throughput(stack.apis[0], name, seconds))
+                # As many at once as there are cores.
+                floors.append(bare.throughput(program.argv, os.cpu_count(), seconds))
+                ours.append(load.throughput(stack.apis[0], program, CONCURRENT, seconds))
             figures[name] = (best(floors)[0], *best(ours), os.getloadavg()[0])
     return figures
 
@@ -72,7 +64,8 @@ def main():
     if not os.access(binary(), os.X_OK):
         sys.exit(f"bench-scale: {binary()} is missing: make build")
     hardware = machine()
-    print(page(hardware, {workers: measure(workers, rounds, seconds) for workers in WORKERS}), end="")
+    with Floors("host") as bare:
+        print(page(hardware, {workers: measure(bare, workers, rounds, seconds) for workers in WORKERS}), end="")
 
 
 if __name__ == "__main__":

@@ -39,6 +39,10 @@ bool UsesS3(const Settings& settings) {
   return IsSet(settings, "MINIO_ENDPOINT") || IsSet(settings, "MINIO_BUCKET");
 }
 
+bool FilesAreElsewhere(const Settings& settings) {
+  return !settings.file_server_url.empty() || UsesS3(settings);
+}
+
 asio::awaitable<Opened> OpenObjectStore(ServiceHost& host) {
   co_return Metered(host, co_await OpenOwn(host));
 }

@@ -16,6 +16,9 @@ namespace codeapi {
 /// MINIO_BUCKET is set.
 bool UsesS3(const Settings& settings);
 
+/// Whether reading a file means asking another machine, or at least another process.
+bool FilesAreElsewhere(const Settings& settings);
+
 /// Opens the store of a process that keeps objects itself: a bucket, or the directory `files` below
 /// Settings::data_dir, which is made. Settings::file_server_url has no say in this. Errors as
 /// S3ObjectStore::Open() and DirectoryObjectStore::Open() have them. May block; meant for start-up.

@@ -4,6 +4,7 @@
 
 #include <boost/asio.hpp>
 
+#include "app/object_store.h"
 #include "app/process.h"
 #include "worker/tool_support.h"
 
@@ -33,7 +34,15 @@ asio::awaitable<bool> WorkerService::Start() {
 }
 
 void WorkerService::Take(JobQueue& queue, ObjectStore& objects) {
-  executor_ = std::make_unique<Executor>(metered_, objects, *host_.log, MakeExecutorLimits(host_.settings));
+  const Settings& settings = host_.settings;
+  if (FilesAreElsewhere(settings) && settings.input_cache_bytes > 0) {
+    inputs_ = std::make_unique<InputCache>(
+        InputCacheLimits{static_cast<std::uint64_t>(settings.input_cache_bytes),
+                         static_cast<std::uint64_t>(settings.input_cache_tenant_bytes)},
+        host_.metrics);
+  }
+  executor_ =
+      std::make_unique<Executor>(metered_, objects, *host_.log, MakeExecutorLimits(settings), inputs_.get());
   tools_ = std::make_unique<ToolPrograms>(host_.executor(), *executor_, *host_.log, ToolSupport,
                                           MakeToolProgramLimits(host_.settings));
   host_.metrics.on_scrape(

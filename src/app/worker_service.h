@@ -15,6 +15,7 @@
 #include "store/job_queue.h"
 #include "store/object_store.h"
 #include "worker/health.h"
+#include "worker/input_cache.h"
 #include "worker/metered_sandbox.h"
 #include "worker/worker.h"
 #include "worker/worker_metrics.h"
@@ -56,6 +57,7 @@ class WorkerService {
   MeteredSandbox metered_;
   HealthMonitor health_;  // uses the sandbox itself: canaries are not counted
   WorkerMetrics metrics_;
+  std::unique_ptr<InputCache> inputs_;  // where files are elsewhere
   std::unique_ptr<Executor> executor_;
   std::unique_ptr<ToolPrograms> tools_;
   std::unique_ptr<Worker> worker_;

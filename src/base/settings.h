@@ -191,6 +191,8 @@ struct Settings {
   std::int64_t max_file_size = 10'000'000;  ///< largest output file
   int max_output_files = 50;
   int max_input_files = 256;
+  std::int64_t input_cache_bytes = 128LL << 20;        ///< of a worker whose files are elsewhere; 0: none
+  std::int64_t input_cache_tenant_bytes = 32LL << 20;  ///< of one tenant
   int max_nesting_depth = 10;
   int max_path_length = 256;
   std::vector<std::string> output_extensions;  ///< more than the built-in ones; lower case, no dot; "*": all

@@ -29,7 +29,7 @@ bool IsSupportName(std::string_view name) {
 
 int Workspace::BeginFile(const CellFile& file) {
   current_ = file;
-  hash_ = InitSha256();
+  hash_ = InputDigest(key_);
   size_ = 0;
   auto fd = OpenNew(file);
   if (!fd) return fd.error();
@@ -101,7 +101,7 @@ int Workspace::EndFile() {
 
 bool Workspace::Unchanged(int fd, std::uint64_t size, const Known& known) const {
   if (size != known.size) return false;
-  InitSha256 hash;
+  InputDigest hash(key_);
   std::array<char, 65536> buffer;
   std::uint64_t total = 0;
   while (true) {

@@ -2,7 +2,7 @@
 //
 // Theory of operation. Inputs are written before the program runs, by init, inside the cell's own cgroup:
 // whoever writes a tmpfs page pays for it, so an input counts against the cell and not against the jailer.
-// What was written is remembered by name and SHA-256. After the program and everything it started are dead,
+// What was written is remembered by name and digest. After the program and everything it started are dead,
 // Walk() looks at every file, in sorted order, through openat2 only, and sorts them into unchanged inputs,
 // changed inputs, new files and files that are left out with a reason. Nothing can change while it looks, yet
 // it trusts nothing it finds: every open refuses symlinks, and what was a file a moment ago is checked again
@@ -84,10 +84,11 @@ class Workspace {
   UniqueFd support_;  // that directory, once there is a file for it
   std::uint32_t support_files_ = 0;
   std::map<std::string, Known> known_;
+  DigestKey key_;
   // The file being written.
   std::optional<CellFile> current_;
   UniqueFd fd_;
-  InitSha256 hash_;
+  InputDigest hash_{key_};
   std::uint64_t size_ = 0;
   UniqueFd stdin_;
 };

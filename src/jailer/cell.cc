@@ -93,7 +93,7 @@ Cell::~Cell() {
                        cgroup_->oom_fd()}) {
     if (fd >= 0) loop_.Remove(fd);
   }
-  for (const auto timer : {deadline_, wall_timer_, cpu_timer_, remove_timer_}) loop_.Cancel(timer);
+  for (const auto timer : {deadline_, wall_timer_, cpu_timer_, remove_timer_, flush_}) loop_.Cancel(timer);
 }
 
 void Cell::SetUp(const CellSetup& setup) {
@@ -139,9 +139,14 @@ void Cell::Bind(std::uint32_t job, const RunRequest& request, std::vector<std::u
   if (files_left_ == 0) Go();
 }
 
+CgroupLimits LimitsOf(const CellEnvironment& environment, const RunRequest& request,
+                      std::uint64_t memory_bytes) {
+  return {memory_bytes + environment.workspace_bytes, request.processes + 1, environment.cpu_hundredths,
+          environment.cpu_weight};
+}
+
 Result<void> Cell::SetLimits(std::uint64_t memory_bytes) {
-  return cgroup_->SetLimits({memory_bytes + environment_.workspace_bytes, request_.processes + 1,
-                             environment_.cpu_hundredths, environment_.cpu_weight});
+  return cgroup_->SetLimits(LimitsOf(environment_, request_, memory_bytes));
 }
 
 CellBegin Cell::MakeBegin(const InstalledRuntime& installed) const {
@@ -216,6 +221,9 @@ void Cell::Feed(FrameType type, std::string_view payload) {
 void Cell::Go() {
   state_ = compiles_ ? State::kCompiling : State::kRunning;
   stdout_open_ = stderr_open_ = true;
+  // Before the clocks, whose start reads the cgroup's files: the program need not wait for that.
+  Send(CellMessage::kGo, {});
+  Flush();
   if (compiles_) {
     StartClocks(request_.compile_wall_ms, request_.compile_cpu_ms);
   } else {
@@ -223,7 +231,6 @@ void Cell::Go() {
   }
   cpu_baseline_us_ = cpu_limit_baseline_us_;
   UpdateReading();
-  Send(CellMessage::kGo, {});
 }
 
 void Cell::StartClocks(std::uint64_t wall_ms, std::uint64_t cpu_ms) {

@@ -86,6 +86,10 @@ struct CellEnvironment {
   ZygoteSpec UsualStart(ZygoteKind kind) const;
 };
 
+/// What a run's cgroup is limited to while it may use `memory_bytes`.
+CgroupLimits LimitsOf(const CellEnvironment& environment, const RunRequest& request,
+                      std::uint64_t memory_bytes);
+
 class Cell {
  public:
   enum class State { kSettingUp, kIdle, kFeeding, kCompiling, kRunning, kHarvesting, kDying };
@@ -121,13 +125,15 @@ class Cell {
   std::uint32_t job() const { return job_; }
   /// What Bind() was given.
   const std::vector<std::uint32_t>& cpus() const { return cpus_; }
-  /// Bytes fed since the last call that init has taken: what the worker may be credited with.
+  /// Bytes fed since the last call that init has taken: what the worker may be credited with. 0 while they
+  /// are few, since each credit wakes the worker.
   std::uint32_t TakeFedBytes();
 
  private:
   using Clock = EventLoop::Clock;
 
   void Send(CellMessage type, std::string_view payload);
+  void FlushLater();
   void Flush();
   void WatchControl();
   void OnControl(std::uint32_t events);
@@ -180,6 +186,7 @@ class Cell {
   // Towards init.
   std::string outgoing_;
   std::size_t outgoing_offset_ = 0;
+  EventLoop::TimerId flush_ = 0;
   std::uint32_t fed_unflushed_ = 0, fed_bytes_ = 0;
   // From init.
   std::string incoming_;

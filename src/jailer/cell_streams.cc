@@ -17,6 +17,10 @@ namespace {
 
 constexpr auto kHarvestDeadline = std::chrono::seconds(60);
 constexpr std::size_t kMaxFailureText = 256;
+// What is sent at once rather than when all that is ready has been looked at.
+constexpr std::size_t kFlushAtOnce = 128u << 10;
+// Far below what the worker may send without credit, or it would wait for credit that waits for it.
+constexpr std::uint32_t kCreditLump = kInitialCredit / 8;
 
 // Whether a summary can be about a run of `files` files and fits into a frame to the worker.
 bool IsPlausible(const HarvestSummary& summary, std::uint32_t files) {
@@ -35,7 +39,17 @@ void Cell::Send(CellMessage type, std::string_view payload) {
   header[4] = static_cast<char>(type);
   outgoing_.append(header.data(), header.size());
   outgoing_.append(payload);
-  Flush();
+  if (outgoing_.size() - outgoing_offset_ >= kFlushAtOnce) return Flush();
+  FlushLater();
+}
+
+// A run with one small file is five messages. Sent one by one, they would wake init five times.
+void Cell::FlushLater() {
+  if (flush_ != 0) return;
+  flush_ = loop_.Later([this] {
+    flush_ = 0;
+    Flush();
+  });
 }
 
 void Cell::Flush() {
@@ -53,10 +67,12 @@ void Cell::Flush() {
   outgoing_offset_ = 0;
   fed_bytes_ += std::exchange(fed_unflushed_, 0);
   WatchControl();
+  // An empty frame, so that the worker is credited with what went out.
+  if (fed_bytes_ >= kCreditLump && job_open_) events_.CellFrame(*this, FrameType::kCredit, {});
 }
 
 std::uint32_t Cell::TakeFedBytes() {
-  return std::exchange(fed_bytes_, 0);
+  return fed_bytes_ < kCreditLump ? 0 : std::exchange(fed_bytes_, 0);
 }
 
 void Cell::WatchControl() {
@@ -85,11 +101,7 @@ void Cell::Emit(FrameType type, std::string_view payload) {
 }
 
 void Cell::OnControl(std::uint32_t events) {
-  if (events & EPOLLOUT) {
-    Flush();
-    // An empty frame, so that the worker is credited with what went out.
-    if (outgoing_.empty() && fed_bytes_ > 0) events_.CellFrame(*this, FrameType::kCredit, {});
-  }
+  if (events & EPOLLOUT) Flush();
   if (events & ~static_cast<std::uint32_t>(EPOLLOUT)) ReadControl();
 }
 

@@ -57,7 +57,13 @@ EventLoop::TimerId EventLoop::At(Clock::time_point when, std::function<void()> c
   return id;
 }
 
+EventLoop::TimerId EventLoop::Later(std::function<void()> callback) {
+  later_.emplace_back(next_timer_, std::move(callback));
+  return next_timer_++;
+}
+
 void EventLoop::Cancel(TimerId id) {
+  std::erase_if(later_, [id](const auto& entry) { return entry.first == id; });
   const auto it = timer_times_.find(id);
   if (it == timer_times_.end()) return;
   timers_.erase(std::pair(it->second, id));
@@ -85,8 +91,18 @@ void EventLoop::FireTimers() {
   while (!timers_.empty() && timers_.begin()->first.first <= now) FireFirst();
 }
 
+// One by one, since each may add and cancel others.
+void EventLoop::CallLater() {
+  while (!later_.empty() && !stopped_) {
+    const auto callback = std::move(later_.front().second);
+    later_.erase(later_.begin());
+    callback();
+  }
+}
+
 // How many descriptors were ready.
 int EventLoop::Dispatch(int timeout_ms) {
+  CallLater();
   std::array<epoll_event, 64> events;
   const int n = ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), timeout_ms);
   for (int i = 0; i < n && !stopped_; ++i) {
@@ -96,6 +112,7 @@ int EventLoop::Dispatch(int timeout_ms) {
     const std::shared_ptr<Watch> keep = it->second;
     keep->callback(events[static_cast<std::size_t>(i)].events);
   }
+  CallLater();  // before timers, which may take their time
   return n;
 }
 

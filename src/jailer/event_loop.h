@@ -7,6 +7,8 @@
 #include <map>
 #include <memory>
 #include <unordered_map>
+#include <utility>
+#include <vector>
 
 #include "base/result.h"
 #include "base/unique_fd.h"
@@ -31,7 +33,10 @@ class EventLoop {
 
   /// Calls `callback` once, not before `when`.
   TimerId At(Clock::time_point when, std::function<void()> callback);
-  /// Forgets a timer; one that has fired, or 0, is ignored.
+  /// Calls `callback` once, when the events that are ready now have been handled: where many small writes can
+  /// become one.
+  TimerId Later(std::function<void()> callback);
+  /// Forgets a timer, or what was to be called later; one that has fired, or 0, is ignored.
   void Cancel(TimerId id);
 
   /// Runs until Stop().
@@ -53,6 +58,7 @@ class EventLoop {
   };
   int TimeoutMillis() const;
   int Dispatch(int timeout_ms);
+  void CallLater();
   void FireFirst();
   void FireTimers();
   void Apply(int fd, Watch& watch);
@@ -61,6 +67,7 @@ class EventLoop {
   std::unordered_map<int, std::shared_ptr<Watch>> watches_;
   std::map<std::pair<Clock::time_point, TimerId>, std::function<void()>> timers_;
   std::unordered_map<TimerId, Clock::time_point> timer_times_;
+  std::vector<std::pair<TimerId, std::function<void()>>> later_;
   TimerId next_timer_ = 1;
   bool stopped_ = false;
 };

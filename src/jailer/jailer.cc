@@ -18,13 +18,17 @@
 namespace codeapi {
 namespace {
 
-// Long enough for the frames of the run that took a cell from the pool, short beside any program.
-constexpr auto kRefillDelay = std::chrono::milliseconds(2);
+// Making a cell takes a millisecond in which nobody is served, so the pool is filled when nobody waits for
+// us: shortly after a run has ended, and only if none ends soon while it runs.
+constexpr auto kRefillAfterEnd = std::chrono::milliseconds(1);
+constexpr auto kRefillDuringRun = std::chrono::milliseconds(10);
 // After a cell could not be made the next try for the pool waits; one for a waiting run does not.
 constexpr auto kRefillPause = std::chrono::seconds(1);
 // For children that somebody else knows, to be reaped by them.
 constexpr auto kReapPause = std::chrono::seconds(1);
 constexpr int kReaps = 5;
+// What is sent at once rather than when all that is ready has been looked at.
+constexpr std::size_t kFlushAtOnce = 128u << 10;
 constexpr std::uint32_t kMaxFilesPerRun = 4096;
 constexpr std::size_t kMaxWaitingRuns = 4096;
 constexpr std::uint32_t kMaxCells = 4096;
@@ -196,10 +200,13 @@ void Jailer::BindWaiting(Cell& cell) {
   waiting_order_.pop_front();
   WaitingRun run = std::move(waiting_.extract(job).mapped());
   bound_[job] = &cell;
+  usual_limits_ = LimitsOf(environment_, run.request, run.request.memory_bytes);
   cell.Bind(job, run.request, cpus_->Take());
   for (const Frame& frame : run.frames) cell.Feed(frame.type, frame.payload);
   CreditFed(cell);
-  RefillIn(kRefillDelay);
+  // When others were missing before, runs come faster than the pool can be filled between them.
+  const bool behind = CountComing() + 1 < settings_.pool_size;
+  RefillIn(behind ? EventLoop::Clock::duration{} : kRefillDuringRun);
 }
 
 void Jailer::CreditFed(Cell& cell) {
@@ -213,10 +220,15 @@ std::size_t Jailer::CountCells(Cell::State state) const {
       std::ranges::count_if(cells_, [&](const auto& cell) { return cell && cell->state() == state; }));
 }
 
+// Cells that a run may have, now or soon.
+std::size_t Jailer::CountComing() const {
+  return CountCells(Cell::State::kSettingUp) + CountCells(Cell::State::kIdle);
+}
+
 // As many cells on their way as there are runs waiting for one.
 void Jailer::MakeNeededCells() {
   if (stopping_) return;
-  while (CountCells(Cell::State::kSettingUp) + CountCells(Cell::State::kIdle) < waiting_.size()) {
+  while (CountComing() < waiting_.size()) {
     std::string why;
     if (SpawnCell(why)) continue;
     // Without a free slot the next cell that goes makes room.
@@ -227,13 +239,15 @@ void Jailer::MakeNeededCells() {
 
 // The pool is filled one cell at a time, a little later: what is on its way to or from a run goes first.
 void Jailer::RefillIn(EventLoop::Clock::duration delay) {
-  if (stopping_ || refill_timer_ != 0) return;
-  const std::size_t coming = CountCells(Cell::State::kSettingUp) + CountCells(Cell::State::kIdle);
-  if (coming >= waiting_.size() + settings_.pool_size) return;
-  refill_timer_ = loop_.At(EventLoop::Clock::now() + delay, [this] {
+  const auto when = EventLoop::Clock::now() + delay;
+  if (stopping_ || (refill_timer_ != 0 && refill_at_ <= when)) return;
+  if (CountComing() >= waiting_.size() + settings_.pool_size) return;
+  loop_.Cancel(refill_timer_);
+  refill_at_ = when;
+  refill_timer_ = loop_.At(when, [this] {
     refill_timer_ = 0;
     std::string why;
-    if (SpawnCell(why)) return RefillIn(kRefillDelay);
+    if (SpawnCell(why)) return RefillIn(kRefillAfterEnd);
     if (!why.empty()) SpawnFailed(why);
   });
 }
@@ -258,6 +272,10 @@ bool Jailer::SpawnCell(std::string& why) {
   if (!cgroup) {
     why = cgroup.error().message;
     return false;
+  }
+  // Most runs are like the last one, and then need not wait for this. What fails is tried again for the run.
+  if (usual_limits_ != CgroupLimits{}) {
+    [[maybe_unused]] const Result<void> tried = (*cgroup)->SetLimits(usual_limits_);
   }
   const auto grouped = EventLoop::Clock::now();
   auto process = host_.StartInit(**cgroup);
@@ -323,6 +341,8 @@ void Jailer::CellFrame(Cell& cell, FrameType type, std::string_view payload) {
   Queue(type, cell.job(), payload);
   if (type != FrameType::kVerdict && type != FrameType::kError) return;
   bound_.erase(cell.job());
+  FlushWorker();  // the cell's end is work that nobody waits for
+  RefillIn(kRefillAfterEnd);
 }
 
 void Jailer::CellGone(Cell& cell) {
@@ -330,7 +350,7 @@ void Jailer::CellGone(Cell& cell) {
   cells_[cell.slot()].reset();
   if (!stopping_) {
     MakeNeededCells();
-    return RefillIn(kRefillDelay);
+    return RefillIn(kRefillAfterEnd);
   }
   if (std::ranges::all_of(cells_, [](const auto& c) { return c == nullptr; })) loop_.Stop();
 }
@@ -341,8 +361,13 @@ void Jailer::FailRun(std::uint32_t job, const std::string& code, const std::stri
 
 void Jailer::Queue(FrameType type, std::uint32_t job, std::string_view payload) {
   if (stopping_) return;
-  outgoing_.append(EncodeFrame(type, job, payload));
-  FlushWorker();
+  AppendFrame(outgoing_, type, job, payload);
+  if (outgoing_.size() - outgoing_offset_ >= kFlushAtOnce) return FlushWorker();
+  if (flush_ != 0) return;
+  flush_ = loop_.Later([this] {
+    flush_ = 0;
+    FlushWorker();
+  });
 }
 
 void Jailer::FlushWorker() {

@@ -57,6 +57,7 @@ class Jailer final : private CellEvents {
 
   void MakeNeededCells();
   void RefillIn(EventLoop::Clock::duration delay);
+  std::size_t CountComing() const;
   bool SpawnCell(std::string& why);
   void SpawnFailed(const std::string& why);
   void BindWaiting(Cell& cell);
@@ -77,6 +78,7 @@ class Jailer final : private CellEvents {
   FrameParser parser_;
   std::string outgoing_;
   std::size_t outgoing_offset_ = 0;
+  EventLoop::TimerId flush_ = 0;
 
   JailerSettings settings_;
   CellEnvironment environment_;
@@ -90,6 +92,8 @@ class Jailer final : private CellEvents {
   std::uint64_t cells_made_ = 0;
   EventLoop::TimerId refill_timer_ = 0, reap_timer_ = 0;
   int reaps_left_ = 0;
+  EventLoop::Clock::time_point refill_at_;  // of that timer
+  CgroupLimits usual_limits_;               // of the last run
   bool stopping_ = false;
 };
 

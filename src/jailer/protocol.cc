@@ -18,12 +18,16 @@ std::uint32_t GetU32(const char* in) {
 std::string EncodeFrame(FrameType type, std::uint32_t job, std::string_view payload) {
   std::string out;
   out.reserve(kFrameHeaderSize + payload.size());
-  out.resize(kFrameHeaderSize);
-  PutU32(out.data(), static_cast<std::uint32_t>(payload.size()));
-  out[4] = static_cast<char>(type);
-  PutU32(out.data() + 5, job);
-  out.append(payload);
+  AppendFrame(out, type, job, payload);
   return out;
+}
+
+void AppendFrame(std::string& out, FrameType type, std::uint32_t job, std::string_view payload) {
+  std::array<char, kFrameHeaderSize> header;
+  PutU32(header.data(), static_cast<std::uint32_t>(payload.size()));
+  header[4] = static_cast<char>(type);
+  PutU32(header.data() + 5, job);
+  out.append(header.data(), header.size()).append(payload);
 }
 
 std::string EncodeCredit(std::uint32_t bytes) {

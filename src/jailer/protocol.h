@@ -74,6 +74,9 @@ constexpr bool IsKnownFrame(std::uint8_t type) {
 /// Header and payload as they go on the wire.
 std::string EncodeFrame(FrameType type, std::uint32_t job, std::string_view payload);
 
+/// The same at the end of `out`.
+void AppendFrame(std::string& out, FrameType type, std::uint32_t job, std::string_view payload);
+
 /// The payload of a credit frame.
 std::string EncodeCredit(std::uint32_t bytes);
 std::optional<std::uint32_t> DecodeCredit(std::string_view payload);

@@ -104,7 +104,7 @@ void JailerClient::Connection::Dispatch(Frame frame) {
 }
 
 void JailerClient::Connection::Queue(FrameType type, std::uint32_t job, std::string_view payload) {
-  queued_.append(EncodeFrame(type, job, payload));
+  AppendFrame(queued_, type, job, payload);
   wake_writer_.cancel();
 }
 
@@ -162,17 +162,20 @@ asio::awaitable<Result<void>> JailerClient::Connection::FeedBytes(std::uint32_t 
 
 asio::awaitable<Result<void>> JailerClient::Connection::FeedFile(std::uint32_t id, Job& job,
                                                                  RunInput& input) {
+  if (input.ready) {
+    if (co_await Cancelled()) co_return Fail(ErrorCode::kCancelled, "cancelled");
+    if (auto ready = co_await input.ready(input.file); !ready) co_return ready;
+  }
   Queue(FrameType::kFileBegin, id, input.file.Encode());
   if (const auto* text = std::get_if<std::string>(&input.content)) {
     if (auto fed = co_await FeedBytes(id, job, *text); !fed) co_return fed;
   } else {
-    std::string buffer(kMaxDataPayload, '\0');
     while (true) {
       if (co_await Cancelled()) co_return Fail(ErrorCode::kCancelled, "cancelled");
-      auto n = co_await std::get<ByteSource>(input.content)(std::span(buffer.data(), buffer.size()));
-      if (!n) co_return std::unexpected(n.error());
-      if (*n == 0) break;
-      if (auto fed = co_await FeedBytes(id, job, std::string_view(buffer).substr(0, *n)); !fed) co_return fed;
+      auto piece = co_await std::get<ByteSource>(input.content)();
+      if (!piece) co_return std::unexpected(piece.error());
+      if (piece->empty()) break;
+      if (auto fed = co_await FeedBytes(id, job, *piece); !fed) co_return fed;
     }
   }
   Queue(FrameType::kFileEnd, id, {});

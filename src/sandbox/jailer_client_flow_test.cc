@@ -56,9 +56,10 @@ TEST_F(JailerClientTest, SourceIsReadOnlyAsFarAsCreditGoes) {
     std::size_t read = 0;
     RecordingSink sink;
     std::uint32_t job = 0;
-    const auto running = co_await Begin(Files(Input([&](std::span<char> b) -> awaitable<Result<std::size_t>> {
-                                          read += b.size();
-                                          co_return b.size();  // endless
+    const std::string piece(kMaxDataPayload, 'x');
+    const auto running = co_await Begin(Files(Input([&]() -> awaitable<Result<std::string_view>> {
+                                          read += piece.size();
+                                          co_return piece;  // endless
                                         })),
                                         sink, job);
     co_await Barrier();

@@ -91,11 +91,14 @@ TEST_F(JailerClientTest, RunSendsItsFilesAndDeliversWhatComesInOrder) {
     std::vector<RunInput> files;
     files.push_back({{CellFileKind::kSource, "main.py", 0, false}, std::string("print()")});
     int reads = 0;
-    files.push_back({{CellFileKind::kInput, "d/in.csv", 3, true},
-                     [&](std::span<char> buffer) -> awaitable<Result<std::size_t>> {
-                       if (++reads == 3) co_return std::size_t{0};
-                       buffer[0] = static_cast<char>('0' + reads);
-                       co_return std::size_t{1};
+    files.push_back({{CellFileKind::kInput, "d/in.csv", 3, false},
+                     [&]() -> awaitable<Result<std::string_view>> {
+                       constexpr std::string_view kPieces[] = {"1", "2", ""};
+                       co_return kPieces[reads++];
+                     },
+                     [](RunFile& file) -> awaitable<Result<void>> {
+                       file.read_only = true;  // known only now
+                       co_return Result<void>();
                      }});
     RecordingSink sink;
     const auto running = testing::Start(io, client->Run(request, std::move(files), sink));
@@ -182,16 +185,17 @@ TEST_F(JailerClientTest, FailureWhileAnInputIsReadEndsTheRun) {
     co_await Greet();
     Event reading(io.get_executor()), go_on(io.get_executor());
     std::size_t reads = 0;
-    auto read = [&](std::span<char> buffer) -> awaitable<Result<std::size_t>> {
+    const std::string piece(kMaxDataPayload, 'x');
+    auto read = [&]() -> awaitable<Result<std::string_view>> {
       reading.Set();
       co_await go_on.Wait();
       ++reads;
-      co_return buffer.size();  // endless
+      co_return piece;  // endless
     };
     // As a store does: what was begun is finished and reported, whoever has lost interest.
-    auto source = [&](std::span<char> buffer) -> awaitable<Result<std::size_t>> {
+    auto source = [&]() -> awaitable<Result<std::string_view>> {
       co_return co_await asio::co_spawn(
-          io, read(buffer), asio::bind_cancellation_slot(asio::cancellation_slot(), asio::use_awaitable));
+          io, read(), asio::bind_cancellation_slot(asio::cancellation_slot(), asio::use_awaitable));
     };
     RecordingSink sink;
     std::uint32_t job = 0;
@@ -213,7 +217,7 @@ TEST_F(JailerClientTest, FailingSourceCancelsTheRunAndItsErrorIsReturned) {
     co_await Greet();
     RecordingSink sink;
     std::uint32_t job = 0;
-    const auto running = co_await Begin(Files(Input([](std::span<char>) -> awaitable<Result<std::size_t>> {
+    const auto running = co_await Begin(Files(Input([]() -> awaitable<Result<std::string_view>> {
                                           co_return Fail(ErrorCode::kUnavailable, "the store is away");
                                         })),
                                         sink, job);
@@ -226,6 +230,28 @@ TEST_F(JailerClientTest, FailingSourceCancelsTheRunAndItsErrorIsReturned) {
     CO_ASSERT(!verdict);
     EXPECT_EQ(verdict.error().code, ErrorCode::kUnavailable);
     EXPECT_EQ(verdict.error().message, "the store is away");
+    co_await ExpectWorks();
+  });
+}
+
+TEST_F(JailerClientTest, AnInputThatIsNeverReadyCancelsTheRunToo) {
+  RunTest(io, [&]() -> awaitable<void> {
+    co_await Greet();
+    RecordingSink sink;
+    std::uint32_t job = 0;
+    RunInput input = Input(std::string("never sent"));
+    input.ready = [](RunFile&) -> awaitable<Result<void>> {
+      co_return Fail(ErrorCode::kNotFound, "there is none");
+    };
+    const auto running = co_await Begin(Files(std::move(input)), sink, job);
+    EXPECT_EQ((co_await peer->Expect(FrameType::kCancel)).job, job);
+    Verdict cancelled;
+    cancelled.end = RunEnd::kCancelled;
+    co_await peer->Send(FrameType::kVerdict, job, cancelled.Encode());
+    const auto verdict = co_await running->Outcome();
+    CO_ASSERT(!verdict);
+    EXPECT_EQ(verdict.error().code, ErrorCode::kNotFound);
+    EXPECT_TRUE(peer->data == 0);
     co_await ExpectWorks();
   });
 }

@@ -16,14 +16,19 @@
 
 namespace codeapi {
 
-/// Produces the bytes of a file: fills the front of the buffer, returns how many, 0 at the end.
-using ByteSource = std::function<boost::asio::awaitable<Result<std::size_t>>(std::span<char>)>;
+/// Produces the bytes of a file piece by piece. A piece is valid until the next is asked for; an empty one is
+/// the end.
+using ByteSource = std::function<boost::asio::awaitable<Result<std::string_view>>()>;
+
+/// Waits until a file can be given, and fills in what was not known of it before.
+using FileReady = std::function<boost::asio::awaitable<Result<void>>(RunFile&)>;
 
 /// A file that goes into the cell. Small ones are given as they are, others as a source that is read once, in
-/// order.
+/// order. With `ready`, it is awaited before the file begins.
 struct RunInput {
   RunFile file;
   std::variant<std::string, ByteSource> content;
+  FileReady ready = nullptr;
 };
 
 /// Receives what a run produces, in the order it arrives. Called on an executor of the sandbox's, one call at

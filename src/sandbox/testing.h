@@ -174,13 +174,16 @@ class ScriptedSandbox final : public Sandbox {
 
 /// All bytes of an input.
 inline awaitable<Result<std::string>> ReadInput(RunInput& input) {
+  if (input.ready) {
+    if (auto ready = co_await input.ready(input.file); !ready) co_return std::unexpected(ready.error());
+  }
   if (const auto* text = std::get_if<std::string>(&input.content)) co_return *text;
-  std::string out, buffer(1000, '\0');
+  std::string out;
   while (true) {
-    auto n = co_await std::get<ByteSource>(input.content)(std::span(buffer.data(), buffer.size()));
-    if (!n) co_return std::unexpected(n.error());
-    if (*n == 0) co_return out;
-    out.append(buffer, 0, *n);
+    auto piece = co_await std::get<ByteSource>(input.content)();
+    if (!piece) co_return std::unexpected(piece.error());
+    if (piece->empty()) co_return out;
+    out.append(*piece);
   }
 }
 

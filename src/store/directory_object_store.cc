@@ -11,6 +11,7 @@
 
 #include "base/ids.h"
 #include "store/blocking_pool.h"
+#include "store/object_commits.h"
 #include "store/object_directory.h"
 
 namespace codeapi {
@@ -21,9 +22,11 @@ constexpr std::size_t kChunk = 256 * 1024;
 }  // namespace
 
 struct DirectoryObjectStore::Core {
-  Core(std::unique_ptr<ObjectDirectory> d, std::size_t threads) : directory(std::move(d)), pool(threads) {}
+  Core(std::unique_ptr<ObjectDirectory> d, std::size_t threads)
+      : directory(std::move(d)), commits(*directory), pool(threads) {}
 
   std::unique_ptr<ObjectDirectory> directory;  // before the pool: its threads use it until the last has ended
+  ObjectCommits commits;
   BlockingPool pool;
 };
 
@@ -59,7 +62,19 @@ class Writer final : public ObjectWriter {
 
   awaitable<Result<ObjectInfo>> commit() override {
     if (ended_) co_return Fail(ErrorCode::kInvalid, "commit of an object that has ended");
-    co_return co_await core_->pool.run([this] { return finish(); });
+    const auto start = [this](auto handler) {
+      // Shared, since a closed pool gives it back.
+      const auto waiting = std::make_shared<decltype(handler)>(std::move(handler));
+      const auto done = [this, waiting](Result<ObjectInfo> info) {
+        end();
+        ResumeElsewhere(std::move(*waiting), std::move(info));
+      };
+      if (!core_->pool.post([this, done] { finish(done); }))
+        done(Fail(ErrorCode::kUnavailable, "the store is closed"));
+    };
+    co_return co_await boost::asio::async_initiate<const boost::asio::use_awaitable_t<>,
+                                                   void(Result<ObjectInfo>)>(start,
+                                                                             boost::asio::use_awaitable);
   }
 
  private:
@@ -71,11 +86,11 @@ class Writer final : public ObjectWriter {
   }
 
   // On the pool.
-  Result<ObjectInfo> finish() {
-    Result<void> done = append({});
-    Result<ObjectInfo> info = done ? draft_->commit(meta_) : Result<ObjectInfo>(Pass(done.error()));
-    end();
-    return info;
+  void finish(ObjectCommits::Done done) {
+    Result<void> ready = append({});
+    if (ready) ready = draft_->prepare(meta_);
+    if (!ready) return done(Pass(ready.error()));
+    core_->commits.Add(*draft_, std::move(done));
   }
 
   Result<void> append(std::span<const char> more) {

@@ -6,10 +6,11 @@
 //   <root>/objects/<session>/.tmp-*    on their way in; no id contains a dot
 //
 // An object exists if and only if both its files do. A write goes to two temporary files, both are fsync()ed,
-// then the metadata is renamed, then the data, then the directory is fsync()ed. Wherever the process dies
-// before the second rename there is no object; after it there is the whole object. A removal unlinks the data
-// first. What a dead process left (temporaries, one file of a pair) is removed by sweep() when the tree is
-// opened next.
+// then the metadata is renamed, then the data, then the directory is fsync()ed, and the one above it if the
+// session is new. Objects that are committed together share what can be shared of that (object_draft.cc).
+// Wherever the process dies before the second rename there is no object; after it there is the whole object.
+// A removal unlinks the data first. What a dead process left (temporaries, one file of a pair) is removed by
+// sweep() when the tree is opened next.
 //
 // No path is ever built from anything but ids that were checked, and none is followed through a symbolic
 // link: every call is relative to a directory descriptor that we hold.
@@ -31,61 +32,14 @@
 #include <utility>
 
 #include "base/ids.h"
+#include "store/object_files.h"
 #include "store/object_meta_file.h"
 
 namespace codeapi {
+
+using namespace object_files;  // NOLINT: made for this class
+
 namespace {
-
-constexpr std::string_view kTemporaryPrefix = ".tmp-";
-constexpr std::string_view kMetaSuffix = ".meta";
-
-std::string MetaName(const std::string& id) {
-  return id + std::string(kMetaSuffix);
-}
-std::string Name(const ObjectKey& key) {
-  return "object " + key.session + "/" + key.id;
-}
-
-// What the operator can mend is kUnavailable, a fault of ours is kInternal.
-std::unexpected<Error> IoError(const std::string& what, int error = errno) {
-  switch (error) {
-    case ENOSPC:
-    case EDQUOT:
-    case EFBIG:
-    case EIO:
-    case EROFS:
-    case EMFILE:
-    case ENFILE:
-    case ENOMEM:
-      return FailErrno(what, error, ErrorCode::kUnavailable);
-    default:
-      return FailErrno(what, error);
-  }
-}
-
-// The same where a missing file means a missing object.
-std::unexpected<Error> OpenError(const std::string& what, int error = errno) {
-  if (error == ENOENT) return FailErrno(what, error, ErrorCode::kNotFound);
-  return IoError(what, error);
-}
-
-UniqueFd OpenAt(int directory, const std::string& name, int flags) {
-  int fd = -1;
-  do {
-    fd = ::openat(directory, name.c_str(), flags | O_CLOEXEC | O_NOFOLLOW, 0600);
-  } while (fd < 0 && errno == EINTR);
-  return UniqueFd(fd);
-}
-
-Result<void> WriteAll(int fd, std::span<const char> data, const std::string& what) {
-  while (!data.empty()) {
-    const ssize_t n = ::write(fd, data.data(), data.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return IoError("write " + what);
-    data = data.subspan(static_cast<std::size_t>(n));
-  }
-  return {};
-}
 
 Result<std::string> ReadMetaFile(int fd, const std::string& what) {
   std::string text(kMaxObjectMetaFile + 1, '\0');
@@ -119,11 +73,6 @@ Result<std::vector<std::string>> NamesIn(int directory) {
   }
   if (errno != 0) return IoError("read directory");
   return names;
-}
-
-bool Exists(int directory, const std::string& name) {
-  struct stat status{};
-  return ::fstatat(directory, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 Result<ObjectDirectory::Opened> OpenPair(int session, const ObjectKey& key) {
@@ -204,107 +153,14 @@ Result<UniqueFd> ObjectDirectory::openSession(const std::string& session) {
 
 // The caller holds the session's mutex, or nobody else can be there yet.
 void ObjectDirectory::removeSessionIfEmpty(const std::string& session) {
-  ::unlinkat(objects_.get(), session.c_str(), AT_REMOVEDIR);  // refuses by itself when it is not empty
+  // Refuses by itself when it is not empty.
+  if (::unlinkat(objects_.get(), session.c_str(), AT_REMOVEDIR) != 0) return;
+  const std::lock_guard lock(new_mutex_);
+  new_sessions_.erase(session);
 }
 
 std::mutex& ObjectDirectory::mutexOf(const std::string& session) {
   return mutexes_[std::hash<std::string>{}(session) % mutexes_.size()];
-}
-
-Result<std::unique_ptr<ObjectDirectory::Draft>> ObjectDirectory::begin(ObjectKey key) {
-  std::unique_ptr<Draft> draft(new Draft(*this, std::move(key)));
-  const std::string& session = draft->key_.session;
-  // From here to the temporary file the directory is empty and a removal could take it away.
-  const std::lock_guard lock(mutexOf(session));
-  const bool created = ::mkdirat(objects_.get(), session.c_str(), 0700) == 0;
-  if (!created && errno != EEXIST) return IoError("create session " + session);
-  // Now, not at commit: another object of the session may be committed first and rely on it.
-  if (created && ::fsync(objects_.get()) != 0) {
-    const int error = errno;
-    removeSessionIfEmpty(session);
-    return IoError("fsync objects", error);
-  }
-  auto directory = openSession(session);
-  if (!directory) return std::unexpected(std::move(directory.error()));
-  std::string name = std::string(kTemporaryPrefix) + NewId();
-  draft->data_ = OpenAt(directory->get(), name, O_WRONLY | O_CREAT | O_EXCL);
-  if (!draft->data_) {
-    const int error = errno;
-    removeSessionIfEmpty(session);
-    return IoError("create " + Name(draft->key_), error);
-  }
-  draft->session_ = std::move(*directory);
-  draft->data_name_ = std::move(name);
-  return draft;
-}
-
-ObjectDirectory::Draft::~Draft() {
-  if (data_name_.empty()) return;
-  const std::lock_guard lock(directory_.mutexOf(key_.session));
-  ::unlinkat(session_.get(), data_name_.c_str(), 0);
-  if (!meta_name_.empty()) ::unlinkat(session_.get(), meta_name_.c_str(), 0);
-  directory_.removeSessionIfEmpty(key_.session);
-}
-
-Result<void> ObjectDirectory::Draft::append(std::span<const char> data) {
-  hash_.update(data);
-  size_ += data.size();
-  return WriteAll(data_.get(), data, Name(key_));
-}
-
-Result<ObjectInfo> ObjectDirectory::Draft::commit(const ObjectMeta& meta) {
-  const auto now = std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
-  ObjectInfo info{key_, meta, size_, now, hash_.finish()};
-  if (auto staged = stage(info); !staged) return std::unexpected(std::move(staged.error()));
-  if (auto published = publish(); !published) return std::unexpected(std::move(published.error()));
-  return info;
-}
-
-// Brings both files to the disk under their temporary names.
-Result<void> ObjectDirectory::Draft::stage(const ObjectInfo& info) {
-  directory_.step("data_written");
-  if (::fsync(data_.get()) != 0) return IoError("fsync " + Name(key_));
-  directory_.step("data_synced");
-  std::string name = std::string(kTemporaryPrefix) + NewId();
-  const UniqueFd file = OpenAt(session_.get(), name, O_WRONLY | O_CREAT | O_EXCL);
-  if (!file) return IoError("create metadata of " + Name(key_));
-  meta_name_ = std::move(name);
-  if (auto written = WriteAll(file.get(), EncodeObjectMeta(info), "metadata of " + Name(key_)); !written) {
-    return written;
-  }
-  if (::fsync(file.get()) != 0) return IoError("fsync metadata of " + Name(key_));
-  directory_.step("meta_synced");
-  return {};
-}
-
-// Gives both files their names, and makes the names last.
-Result<void> ObjectDirectory::Draft::publish() {
-  if (auto renamed = rename(); !renamed) return renamed;
-  if (::fsync(session_.get()) != 0) return IoError("fsync session " + key_.session);
-  directory_.step("directory_synced");
-  data_name_.clear();
-  meta_name_.clear();
-  return {};
-}
-
-Result<void> ObjectDirectory::Draft::rename() {
-  const std::string meta = MetaName(key_.id);
-  const std::lock_guard lock(directory_.mutexOf(key_.session));
-  if (Exists(session_.get(), key_.id)) {
-    if (Exists(session_.get(), meta)) return Fail(ErrorCode::kConflict, Name(key_) + " exists already");
-    ::unlinkat(session_.get(), key_.id.c_str(), 0);  // half of a pair is no object
-  }
-  if (::renameat(session_.get(), meta_name_.c_str(), session_.get(), meta.c_str()) != 0) {
-    return IoError("rename metadata of " + Name(key_));
-  }
-  meta_name_ = meta;  // the name to remove should a later step fail
-  directory_.step("meta_renamed");
-  if (::renameat(session_.get(), data_name_.c_str(), session_.get(), key_.id.c_str()) != 0) {
-    return IoError("rename " + Name(key_));
-  }
-  data_name_ = key_.id;
-  directory_.step("data_renamed");
-  return {};
 }
 
 Result<ObjectDirectory::Opened> ObjectDirectory::open(const ObjectKey& key) {

@@ -3,7 +3,9 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <span>
@@ -33,24 +35,28 @@ class ObjectDirectory {
     /// Appends to the data. kUnavailable when the disk is full.
     Result<void> append(std::span<const char> data);
 
-    /// Makes the object durable and visible; see ObjectWriter::commit(). Nothing may be called after it.
-    Result<ObjectInfo> commit(const ObjectMeta& meta);
+    /// Ends the data and writes `meta`: then commit() may be called, and nothing else.
+    Result<void> prepare(const ObjectMeta& meta);
 
    private:
     friend class ObjectDirectory;
     Draft(ObjectDirectory& directory, ObjectKey key) : directory_(directory), key_(std::move(key)) {}
-    Result<void> stage(const ObjectInfo& info);
-    Result<void> publish();
+    Result<void> sync();
     Result<void> rename();
+    void keep() {
+      data_name_.clear();
+      meta_name_.clear();
+    }
 
     ObjectDirectory& directory_;
     ObjectKey key_;
     UniqueFd session_;       // the session's directory
-    UniqueFd data_;          // open on data_name_
+    UniqueFd data_, meta_;   // open on data_name_ and meta_name_
     std::string data_name_;  // what to remove unless committed; empty: nothing
     std::string meta_name_;
     Sha256 hash_;
     std::uint64_t size_ = 0;
+    ObjectInfo info_;  // once prepared
   };
 
   struct Opened {
@@ -63,6 +69,11 @@ class ObjectDirectory {
                                                        std::function<void(const char*)> on_step);
 
   Result<std::unique_ptr<Draft>> begin(ObjectKey key);
+
+  /// Makes objects durable and visible, each whatever becomes of the others; see ObjectWriter::commit(). What
+  /// has to wait for the disk waits for all of them together.
+  std::vector<Result<ObjectInfo>> commit(std::span<Draft* const> drafts);
+
   Result<Opened> open(const ObjectKey& key);
   Result<ObjectInfo> stat(const ObjectKey& key);
   Result<std::vector<ObjectInfo>> list(const std::string& session);
@@ -77,6 +88,8 @@ class ObjectDirectory {
   Result<UniqueFd> openSession(const std::string& session);
   void removeSessionIfEmpty(const std::string& session);
   std::mutex& mutexOf(const std::string& session);
+  void noteNewSession(const std::string& session);
+  void syncNames(std::span<Draft* const> drafts, std::span<Result<void>> results);
   void step(const char* name) {
     if (on_step_) on_step_(name);
   }
@@ -87,6 +100,10 @@ class ObjectDirectory {
   // Held while names appear in or go from a session's directory, and while the directory itself does; never
   // while data moves.
   std::array<std::mutex, 64> mutexes_;
+  // Sessions whose directory may not be on the disk yet. Each has a number, since it may go and come again.
+  std::mutex new_mutex_;
+  std::map<std::string, std::uint64_t> new_sessions_;  // guarded by new_mutex_
+  std::uint64_t last_new_ = 0;                         // guarded by new_mutex_
 };
 
 }  // namespace codeapi

@@ -6,19 +6,18 @@
 #include <csignal>
 #include <cstdio>
 #include <limits>
-#include <set>
 #include <utility>
 
 #include <boost/asio/this_coro.hpp>
 #include <boost/json.hpp>
 
-#include "base/ids.h"
-#include "base/media_type.h"
 #include "base/text.h"
 #include "runtime/imports.h"
 #include "runtime/runtime.h"
 #include "runtime/source.h"
 #include "worker/answer.h"
+#include "worker/answer_sink.h"
+#include "worker/input_streams.h"
 
 namespace codeapi {
 namespace {
@@ -33,102 +32,6 @@ ExecutionAnswer ErrorAnswer(int status, std::string_view error, std::string_view
   if (!message.empty()) body["message"] = message;
   return {status, false, json::serialize(body)};
 }
-
-// Collects the streams and stores the files. What the jailer sends is held to the limits it was given: it is
-// told them, not believed to keep them.
-class AnswerSink final : public RunSink {
- public:
-  AnswerSink(ObjectStore& objects, const ExecutionRequest& request, const ExecutorLimits& limits)
-      : objects_(objects), request_(request), limits_(limits) {}
-
-  asio::awaitable<Result<void>> Stdout(std::string_view bytes) override {
-    co_return Collect(parts.stdout_bytes, bytes);
-  }
-  asio::awaitable<Result<void>> Stderr(std::string_view bytes) override {
-    co_return Collect(parts.stderr_bytes, bytes);
-  }
-
-  asio::awaitable<Result<void>> FileBegin(const RunOutput& output) override {
-    const HarvestRules& rules = limits_.rules;
-    if (writer_ || ++files_seen_ > rules.max_files || output.size > rules.max_file_size ||
-        (output.input && *output.input >= request_.files.size()) || !names_.insert(output.name).second ||
-        !WorkspaceNameProblem(output.name, rules.max_path, rules.max_depth).empty()) {
-      co_return Fail(ErrorCode::kSetupFailed, "the jailer announced an output it may not");
-    }
-    file_ = AnswerFile{NewId(), request_.id, output.name, false, std::nullopt};
-    if (output.input) file_.modified_from = request_.files[*output.input];
-    bytes_left_ = output.size;
-    auto writer = co_await objects_.create({file_.session, file_.id},
-                                           {output.name, std::string(MediaTypeOf(output.name)), false});
-    if (writer) {
-      writer_ = std::move(*writer);
-    } else {
-      store_error_ = writer.error();
-    }
-    co_return Result<void>();
-  }
-
-  // A store that fails costs the file, not the execution: the client is told in artifact_delivery.
-  asio::awaitable<Result<void>> FileData(std::string_view bytes) override {
-    if (bytes.size() > bytes_left_)
-      co_return Fail(ErrorCode::kSetupFailed, "the jailer sent more than it announced");
-    bytes_left_ -= bytes.size();
-    if (writer_) {
-      if (auto written = co_await writer_->write({bytes.data(), bytes.size()}); !written)
-        Drop(written.error());
-    }
-    co_return Result<void>();
-  }
-
-  asio::awaitable<Result<void>> FileEnd(bool complete) override {
-    if (writer_ && (!complete || bytes_left_ > 0))
-      Drop({ErrorCode::kInternal, "the cell could not deliver the file"});
-    if (writer_) {
-      if (auto stored = co_await writer_->commit(); !stored) Drop(stored.error());
-    }
-    if (writer_) {
-      parts.files.push_back(file_);
-    } else {
-      ++parts.failed_files;
-    }
-    writer_.reset();
-    co_return Result<void>();
-  }
-
-  AnswerParts parts;
-  const std::optional<Error>& store_error() const { return store_error_; }
-
-  // Takes back what is stored, when there will be no answer that names it. What cannot be removed nobody can
-  // reach: it has no owner.
-  asio::awaitable<void> Discard() {
-    writer_.reset();
-    for (const AnswerFile& file : parts.files) (void)co_await objects_.remove({file.session, file.id});
-    parts.files.clear();
-  }
-
- private:
-  Result<void> Collect(std::string& stream, std::string_view bytes) {
-    if (bytes.size() > limits_.output_bytes - stream.size()) {
-      return Fail(ErrorCode::kSetupFailed, "the jailer sent more output than it may");
-    }
-    stream.append(bytes);
-    return {};
-  }
-  void Drop(const Error& error) {
-    store_error_ = error;
-    writer_.reset();
-  }
-
-  ObjectStore& objects_;
-  const ExecutionRequest& request_;
-  const ExecutorLimits& limits_;
-  std::unique_ptr<ObjectWriter> writer_;
-  AnswerFile file_;
-  std::uint64_t bytes_left_ = 0;
-  std::uint32_t files_seen_ = 0;
-  std::set<std::string> names_;
-  std::optional<Error> store_error_;
-};
 
 // Tells a program's tools what it has printed when it waits for them.
 class PeerWithOutput final : public ToolPeer {
@@ -213,24 +116,15 @@ RunRequest Executor::MakeRun(const ExecutionRequest& request, const std::string&
   return run;
 }
 
-asio::awaitable<Result<std::vector<RunInput>>> Executor::OpenInputs(ObjectStore& objects,
-                                                                    const ExecutionRequest& request,
-                                                                    const std::string& source_name) {
+std::vector<RunInput> Executor::MakeInputs(const ExecutionRequest& request, const std::string& source_name,
+                                           const InputStreams& streams) {
   std::vector<RunInput> out;
   const Runtime* runtime = FindRuntime(request.runtime);
   out.push_back({{CellFileKind::kSource, source_name, 0, false},
                  runtime == nullptr ? request.code : SourceText(*runtime, request.code)});
   if (request.input) out.push_back({{CellFileKind::kStdin, {}, 0, false}, *request.input});
-  for (std::size_t i = 0; i < request.files.size(); ++i) {
-    const InputRef& file = request.files[i];
-    auto opened = co_await objects.open({file.session, file.id});
-    if (!opened) co_return std::unexpected(opened.error());
-    const std::shared_ptr<ObjectReader> reader = std::move(*opened);
-    out.push_back(
-        {{CellFileKind::kInput, file.name, static_cast<std::uint32_t>(i), reader->info().meta.read_only},
-         [reader](std::span<char> buffer) { return reader->read(buffer); }});
-  }
-  co_return out;
+  for (std::size_t i = 0; i < request.files.size(); ++i) out.push_back(streams.Input(i));
+  return out;
 }
 
 ExecutionAnswer Executor::Refuse(const ExecutionRequest& request, const Error& error) {
@@ -311,21 +205,21 @@ asio::awaitable<ExecutionOutcome> Executor::Run(ExecutionRequest request, ToolSu
   if (Lacks(request.runtime)) co_return ExecutionOutcome{lacking, {}};
   const auto traced = objects_.traced(request.trace.Header());
   ObjectStore& objects = traced ? *traced : objects_;
+  InputStreams streams(co_await asio::this_coro::executor, objects, inputs_, request);
+  streams.Start();
   const std::string source_name = FreeSourceName(request);
-  auto inputs = co_await OpenInputs(objects, request, source_name);
-  if (!inputs) co_return ExecutionOutcome{Refuse(request, inputs.error()), {}};
-  if ((co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none) {
-    co_return ExecutionOutcome{Refuse(request, {ErrorCode::kCancelled, "cancelled"}), {}};
-  }
+  auto inputs = MakeInputs(request, source_name, streams);
   AnswerSink sink(objects, request, limits_);
   RunRequest run = MakeRun(request, source_name);
   std::optional<PeerWithOutput> peer;
   if (tools != nullptr) {
     run.tool_calls = tools->max_calls;
-    for (RunInput& file : tools->support) inputs->push_back(std::move(file));
+    for (RunInput& file : tools->support) inputs.push_back(std::move(file));
     peer.emplace(tools->peer, sink.parts);
   }
-  auto verdict = co_await sandbox_.Run(std::move(run), std::move(*inputs), sink, peer ? &*peer : nullptr);
+  auto verdict = co_await sandbox_.Run(std::move(run), std::move(inputs), sink, peer ? &*peer : nullptr);
+  co_await streams.Stop();
+  co_await sink.Settle();
   Result<void> ended = verdict ? Result<void>() : std::unexpected(verdict.error());
   if (ended) ended = AddInputs(request, verdict->harvest, sink.parts);
   if (!ended) {

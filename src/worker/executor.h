@@ -13,6 +13,9 @@
 
 namespace codeapi {
 
+class InputCache;
+class InputStreams;
+
 /// Limits that no request sets. Sizes are bytes.
 struct ExecutorLimits {
   std::uint32_t processes = 128;
@@ -54,12 +57,14 @@ struct ExecutionOutcome {
   bool stored_files() const;
 };
 
-/// Streams inputs from the store into a cell and outputs from the cell into the store; nothing is kept in
-/// between. Thread-safe: any number of executions at once. The sandbox, store and log must outlive it.
+/// Streams inputs from the store into a cell and outputs from the cell into the store. Thread-safe: any
+/// number of executions at once. The sandbox, store, log and cache must outlive it.
 class Executor {
  public:
-  Executor(Sandbox& sandbox, ObjectStore& objects, Log& log, ExecutorLimits limits)
-      : sandbox_(sandbox), objects_(objects), log_(log), limits_(std::move(limits)) {}
+  /// With `inputs`, what was read lately is kept there.
+  Executor(Sandbox& sandbox, ObjectStore& objects, Log& log, ExecutorLimits limits,
+           InputCache* inputs = nullptr)
+      : sandbox_(sandbox), objects_(objects), log_(log), limits_(std::move(limits)), inputs_(inputs) {}
 
   /// Always an answer: what goes wrong is an HTTP status with an error body. Cancelling the coroutine ends
   /// the program; the answer is then worth nothing.
@@ -72,9 +77,8 @@ class Executor {
   std::uint64_t output_limit() const { return limits_.output_bytes; }
 
  private:
-  boost::asio::awaitable<Result<std::vector<RunInput>>> OpenInputs(ObjectStore& objects,
-                                                                   const ExecutionRequest& request,
-                                                                   const std::string& source_name);
+  static std::vector<RunInput> MakeInputs(const ExecutionRequest& request, const std::string& source_name,
+                                          const InputStreams& streams);
   RunRequest MakeRun(const ExecutionRequest& request, const std::string& source_name) const;
   bool Lacks(const std::string& runtime) const;
   void LogEnd(const ExecutionRequest& request, const Verdict& verdict);
@@ -85,6 +89,7 @@ class Executor {
   ObjectStore& objects_;
   Log& log_;
   ExecutorLimits limits_;
+  InputCache* inputs_;
 };
 
 /// A name for the program's own file that no input has, nor a directory of one: `main.py`, else `main_1.py`…

@@ -10,6 +10,14 @@ std::string Error(const ExecutionAnswer& answer) {
   return std::string(json::parse(answer.body).at("error").as_string());
 }
 
+// As a sandbox does before it lets the program run.
+awaitable<Result<void>> ReadAll(std::vector<RunInput>& files) {
+  for (RunInput& file : files) {
+    if (auto read = co_await ReadInput(file); !read) co_return std::unexpected(read.error());
+  }
+  co_return Result<void>();
+}
+
 TEST_F(ExecutorTest, SandboxErrorsAreAnswers) {
   const std::tuple<ErrorCode, int, const char*> rows[] = {
       {ErrorCode::kSetupFailed, 503, "sandbox_setup_failed"},
@@ -36,7 +44,8 @@ TEST_F(ExecutorTest, SandboxErrorsAreAnswers) {
 TEST_F(ExecutorTest, InputsThatCannotBeOpened) {
   RunTest(io, [&]() -> awaitable<void> {
     bool ran = false;
-    sandbox.script = [&](RunRequest, std::vector<RunInput>, RunSink&) -> awaitable<Result<Verdict>> {
+    sandbox.script = [&](RunRequest, std::vector<RunInput> files, RunSink&) -> awaitable<Result<Verdict>> {
+      if (auto read = co_await ReadAll(files); !read) co_return std::unexpected(read.error());
       ran = true;
       co_return Verdict{};
     };
@@ -191,6 +200,7 @@ TEST_F(ExecutorTest, CancellingEndsTheRunAndTakesBackWhatWasStored) {
     };
     const auto execution = testing::Start(io, Execute());
     co_await running.Wait();
+    while ((co_await Stored()).empty()) continue;  // it is being committed
     EXPECT_EQ((co_await Stored()).size(), 1u);
     execution->Cancel();
     EXPECT_EQ((co_await execution->Outcome()).status, 499);
@@ -202,7 +212,8 @@ TEST_F(ExecutorTest, CancellingWhileInputsAreOpenedRunsNothing) {
   RunTest(io, [&]() -> awaitable<void> {
     co_await AddInput("in.txt", "x");
     bool ran = false;
-    sandbox.script = [&](RunRequest, std::vector<RunInput>, RunSink&) -> awaitable<Result<Verdict>> {
+    sandbox.script = [&](RunRequest, std::vector<RunInput> files, RunSink&) -> awaitable<Result<Verdict>> {
+      if (auto read = co_await ReadAll(files); !read) co_return std::unexpected(read.error());
       ran = true;
       co_return Verdict{};
     };
@@ -215,6 +226,64 @@ TEST_F(ExecutorTest, CancellingWhileInputsAreOpenedRunsNothing) {
     gate.Set();
     EXPECT_EQ((co_await execution->Outcome()).status, 499);
     EXPECT_FALSE(ran);
+  });
+}
+
+TEST_F(ExecutorTest, AFileIsCommittedWhileOthersArrive) {
+  RunTest(io, [&]() -> awaitable<void> {
+    Event committing(io.get_executor()), gate(io.get_executor());
+    store.committing = &committing;
+    store.commit_gate = &gate;
+    sandbox.script = [&](RunRequest, std::vector<RunInput>, RunSink& sink) -> awaitable<Result<Verdict>> {
+      EXPECT_TRUE(co_await Deliver(sink, "a.txt", "a"));
+      co_await committing.Wait();  // and would hold up the next ones if they waited for it
+      EXPECT_TRUE(co_await Deliver(sink, "b.txt", "b"));
+      EXPECT_TRUE(co_await Deliver(sink, "c.txt", "c"));
+      EXPECT_TRUE((co_await Stored()).empty());
+      gate.Set();
+      co_return Verdict{};
+    };
+    const ExecutionAnswer answer = co_await Execute();
+    EXPECT_EQ(answer.status, 200);
+    EXPECT_EQ(json::parse(answer.body).at("files").as_array().size(), 3u);
+    EXPECT_EQ((co_await Stored()).size(), 3u) << "all of what the client is told of is there";
+  });
+}
+
+TEST_F(ExecutorTest, InputsAreOpenedTogetherAndWhileTheRunBegins) {
+  RunTest(io, [&]() -> awaitable<void> {
+    for (int i = 0; i < 20; ++i)
+      co_await AddInput(std::to_string(i) + ".txt", "content " + std::to_string(i));
+    Event opening(io.get_executor()), gate(io.get_executor());
+    store.opening = &opening;
+    store.gate = &gate;
+    sandbox.script = [&](RunRequest, std::vector<RunInput> files, RunSink&) -> awaitable<Result<Verdict>> {
+      co_await opening.Wait();
+      for (int i = 0; i < 100; ++i) co_await asio::post(io, asio::use_awaitable);
+      EXPECT_GT(store.opens, 1) << "the run has begun, and more than one input is being opened";
+      EXPECT_LT(store.opens, 20) << "but not any number";
+      gate.Set();
+      int next = 0;
+      for (RunInput& file : files) {
+        const auto content = co_await ReadInput(file);
+        EXPECT_TRUE(content);
+        if (file.file.kind == CellFileKind::kInput) EXPECT_EQ(*content, "content " + std::to_string(next++));
+      }
+      EXPECT_EQ(next, 20);
+      co_return Verdict{};
+    };
+    EXPECT_EQ((co_await Execute()).status, 200);
+  });
+}
+
+// A jailer that ends a run early must not leave anybody reading.
+TEST_F(ExecutorTest, ARunThatTakesNoInputsEnds) {
+  RunTest(io, [&]() -> awaitable<void> {
+    for (int i = 0; i < 20; ++i) co_await AddInput(std::to_string(i) + ".txt", std::string(1 << 20, 'x'));
+    sandbox.script = [&](RunRequest, std::vector<RunInput>, RunSink&) -> awaitable<Result<Verdict>> {
+      co_return Fail(ErrorCode::kSetupFailed, "no cell");
+    };
+    EXPECT_EQ((co_await Execute()).status, 503);
   });
 }
 

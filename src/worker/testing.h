@@ -62,6 +62,9 @@ class FaultyStore final : public ObjectStore {
   int spare = 0;
   /// What open() waits for, and sets first.
   Event *gate = nullptr, *opening = nullptr;
+  int opens = 0;  ///< calls of open()
+  /// The same for commit().
+  Event *commit_gate = nullptr, *committing = nullptr;
 
   awaitable<Result<std::unique_ptr<ObjectWriter>>> create(ObjectKey key, ObjectMeta meta) override {
     if (auto failed = Step("create"); !failed) co_return std::unexpected(failed.error());
@@ -70,6 +73,7 @@ class FaultyStore final : public ObjectStore {
     co_return std::make_unique<Writer>(*this, std::move(*writer));
   }
   awaitable<Result<std::unique_ptr<ObjectReader>>> open(ObjectKey key) override {
+    ++opens;
     if (opening != nullptr) opening->Set();
     if (gate != nullptr) co_await gate->Wait();
     if (auto failed = Step("open"); !failed) co_return std::unexpected(failed.error());
@@ -95,6 +99,8 @@ class FaultyStore final : public ObjectStore {
       co_return co_await real->write(data);
     }
     awaitable<Result<ObjectInfo>> commit() override {
+      if (store.committing != nullptr) store.committing->Set();
+      if (store.commit_gate != nullptr) co_await store.commit_gate->Wait();
       if (auto failed = store.Step("commit"); !failed) co_return std::unexpected(failed.error());
       co_return co_await real->commit();
     }

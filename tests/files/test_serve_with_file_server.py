@@ -1,5 +1,7 @@
 """`codeapi serve` whose files are kept by a file server of another process."""
 
+import hashlib
+
 import pytest
 from forms import Form, post_form, references, upload
 from harness import FileServer, by_name, until
@@ -63,3 +65,33 @@ def test_another_token_is_no_way_in(make_server, file_server):
     server = serve(make_server, file_server, "another-token-0123456789-0123456789")
     status, answer, _ = post_form(server, Form(("a.txt", b"x"), kind="user"))
     assert status in (500, 503) and "token" not in str(answer).lower()
+
+
+def cache_requests(server):
+    """{result: how often} of the cache of inputs."""
+    found = {}
+    for line in server.get("/metrics").body.decode().splitlines():
+        if line.startswith("codeapi_input_cache_requests_total{"):
+            found[line.split('"')[1]] = int(float(line.split()[-1]))
+    return found
+
+
+def test_inputs_are_kept_and_never_served_stale(make_server, file_server):
+    server = serve(make_server, file_server)
+    content = b"x" * 3_000_000
+    answer = upload(server, ("a.bin", content), ("b.txt", b"b"))
+    session, ids = answer["storage_session_id"], [file["fileId"] for file in answer["files"]]
+    for _ in range(3):
+        ran = server.exec_("bash", "cat a.bin b.txt | sha256sum; echo more >> b.txt", files=references(answer))
+        assert ran["stdout"].split()[0] == hashlib.sha256(content + b"b").hexdigest()
+    assert cache_requests(server) == {"miss": 2, "hit": 4}
+    assert server.request("DELETE", f"/v1/files/{session}/{ids[0]}").status == 200
+    reply = server.post({"lang": "bash", "code": "cat a.bin | wc -c", "files": references(answer)})
+    assert (reply.status, reply.json) == (403, {"error": "Unauthorized file reference"}), "what was deleted is gone"
+
+
+def test_files_in_a_directory_are_not_kept_twice(make_server):
+    server = make_server({})
+    answer = upload(server, ("a.txt", b"a"))
+    assert server.exec_("bash", "cat a.txt", files=references(answer))["stdout"] == "a"
+    assert cache_requests(server) == {}

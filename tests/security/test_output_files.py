@@ -26,7 +26,7 @@ ATTACKS = {
     35: ("As many outputs as fit", "50 files, the first by name; the rest is counted in the answer"),
     39: ("Archives that unpack outside, or to too much",
          "the service unpacks nothing: an archive is a file like any other; unpacking happens in the cell"),
-    40: ("Inputs changed behind an unchanged look", "inputs are compared by SHA-256, not by size or time"),
+    40: ("Inputs changed behind an unchanged look", "inputs are compared by a digest of all their bytes under a key that only the cell's init has, not by size or time"),
     41: ("The same name again and again",
          "every object has an id of its own; of two equal names the last one wins"),
     42: ("Setuid bits, attributes, ACLs and capabilities on outputs",

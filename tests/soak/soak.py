@@ -15,6 +15,7 @@ import os
 import pathlib
 import random
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -24,7 +25,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path[:0] = [str(ROOT / "tests"), str(pathlib.Path(__file__).resolve().parent)]
 
 import holdings  # noqa: E402
-from harness import Server, by_name, names, reference, sandbox_line, until  # noqa: E402
+from growth import Growth  # noqa: E402
+from harness import Server, binary, by_name, clean_environment, names, reference, sandbox_line, until  # noqa: E402
 
 CONCURRENT = 16
 WARM_UP = 50
@@ -282,11 +284,13 @@ def soaked(server, executions, seed):
     warm(soak)
     before = holdings.settled(server, IDLE_SECONDS)
     say(f"{executions} executions, {CONCURRENT} at once, seed {seed}")
-    done = soak.run(mixed(executions, seed), seed)
+    with Growth(server, lambda: soak.done) as growth:
+        done = soak.run(mixed(executions, seed), seed)
     say("waiting until the server is idle")
     after = holdings.settled(server, IDLE_SECONDS, like=before)
     print(holdings.table(before, after))
-    leaks = holdings.leaks(before, after) + check_objects(soak) + check_end(server, before)
+    print(growth.table())
+    leaks = holdings.leaks(before, after) + growth.leaks() + check_objects(soak) + check_end(server, before)
     for line in soak.wrong[:WRONG_ANSWERS_TO_SHOW]:
         say(f"wrong: {line}")
     if soak.wrong or leaks:
@@ -295,17 +299,31 @@ def soaked(server, executions, seed):
     return 1 if soak.wrong or leaks else 0
 
 
+def warm_setting(warm):
+    """The setting, where this codeapi has it; one that has none starts every program cold."""
+    if warm is None:
+        return {}
+    told = subprocess.run([binary(), "config"], capture_output=True, text=True, env=clean_environment(), check=True)
+    if any(line.startswith("CODEAPI_WARM ") for line in told.stdout.splitlines()):
+        return {"CODEAPI_WARM": warm}
+    if warm == "on":
+        sys.exit("soak: this codeapi has no warm starts (no setting CODEAPI_WARM)")
+    return {}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--executions", type=int, default=10000, help="how many, after the warm-up (10000)")
     parser.add_argument("--seed", type=int, default=1, help="chooses the order of the mix (1)")
+    parser.add_argument("--warm", choices=["on", "off"], default=os.environ.get("CODEAPI_WARM"),
+                        help="warm starts; as CODEAPI_WARM, and by default as codeapi has it")
     options = parser.parse_args()
     if options.executions < 1:
         parser.error("--executions must be at least 1")
     if os.geteuid() != 0:
         parser.error("cells can be made by root only")
-    server = Server(SETTINGS).start()
+    server = Server({**SETTINGS, **warm_setting(options.warm)}).start()
     try:
         return soaked(server, options.executions, options.seed)
     finally:
