@@ -64,8 +64,8 @@ def free_port():
 
 
 def clean_environment(**more):
-    """What a codeapi process of the tests gets: nothing of the caller's settings, only what is named."""
-    kept = {name: os.environ[name] for name in os.environ if name.endswith("SAN_OPTIONS")}
+    """What a codeapi process of the tests gets: nothing of the caller's settings but CODEAPI_WARM, and what is named."""
+    kept = {name: os.environ[name] for name in os.environ if name.endswith("SAN_OPTIONS") or name == "CODEAPI_WARM"}
     return {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8",
             **kept, **{name: str(value) for name, value in more.items()}}
 

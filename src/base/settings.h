@@ -167,7 +167,7 @@ struct Settings {
   std::chrono::milliseconds tool_call_session_expiry{600'000};
   CgroupMode cgroup = CgroupMode::kAuto;
   RootSharing root_sharing = RootSharing::kShared;
-  bool warm = false;  ///< start programs from interpreters that are ready
+  bool warm = true;  ///< start programs from interpreters that are ready
   SeccompMode seccomp = SeccompMode::kEnforce;
   std::uint32_t sandbox_uid_base = 200'000;
   int sandbox_cpu_weight = 100;    ///< of each execution, as in cgroup v2
