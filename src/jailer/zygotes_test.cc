@@ -57,11 +57,18 @@ class ZygotesTest : public ::testing::Test {
     Other& other = others_.emplace_back();
     other.socket.reset(sockets[1]);
     other.output.reset(pipe[1]);
+    // It must not keep the sockets of others open; when it has let go of everything, this pipe ends.
+    int closed[2];
+    EXPECT_EQ(::pipe(closed), 0);
     other.pid = ::fork();
     if (other.pid == 0) {
-      ::syscall(SYS_close_range, 3, ~0U, 0);  // it must not keep the sockets of others open
+      ::syscall(SYS_close_range, 3, ~0U, 0);
       while (true) ::pause();
     }
+    ::close(closed[1]);
+    char byte;
+    EXPECT_EQ(::read(closed[0], &byte, 1), 0);
+    ::close(closed[0]);
     ZygoteProcess process;
     process.pid = other.pid;
     process.pidfd.reset(static_cast<int>(::syscall(SYS_pidfd_open, other.pid, 0)));
