@@ -58,6 +58,7 @@ void ResetSignals() {
       ::dup2(socket, kZygoteSocket) < 0 || ::syscall(SYS_close_range, kZygoteSocket + 1, ~0U, 0) != 0) {
     ::_exit(1);
   }
+  if (::sethostname("sandbox", 7) != 0) Give("set the host name");
   if (::mount("tmp", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755,size=16m,nr_inodes=256") != 0)
     Give("mount /tmp");
   if (::mkdir(kDirectory, 0755) != 0 || !WriteFile(kModuleFile, ZygoteModule()))
@@ -104,7 +105,8 @@ Result<ZygoteProcess> StartZygote(const ZygoteSpec& spec, const SeccompFilters& 
 
   int pidfd = -1;
   clone_args args{};
-  args.flags = CLONE_PIDFD | CLONE_NEWNS;
+  // What a module looks at when it is loaded, it looks at for all programs.
+  args.flags = CLONE_PIDFD | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS;
   args.pidfd = reinterpret_cast<std::uintptr_t>(&pidfd);
   args.exit_signal = SIGCHLD;
   const long pid = ::syscall(SYS_clone3, &args, sizeof args);

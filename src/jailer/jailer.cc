@@ -25,7 +25,8 @@ constexpr auto kRefillDuringRun = std::chrono::milliseconds(10);
 // After a cell could not be made the next try for the pool waits; one for a waiting run does not.
 constexpr auto kRefillPause = std::chrono::seconds(1);
 // For children that somebody else knows, to be reaped by them.
-constexpr auto kReapPause = std::chrono::seconds(1);
+constexpr auto kReapPause = std::chrono::milliseconds(1000);
+constexpr auto kReapPauseAtEnd = std::chrono::milliseconds(20);
 constexpr int kReaps = 5;
 // What is sent at once rather than when all that is ready has been looked at.
 constexpr std::size_t kFlushAtOnce = 128u << 10;
@@ -298,9 +299,9 @@ void Jailer::StartZygotes() {
   zygotes_.emplace(
       loop_, [this](const ZygoteSpec& spec) { return host_.StartZygote(spec); },
       [this](ZygoteKind kind) { return environment_.UsualStart(kind); },
-      [this] {
-        std::fprintf(stderr, "codeapi-jailer: programs start cold for a while: %s\n",
-                     zygotes_->problem().c_str());
+      [this](const std::string& why) {
+        if (!why.empty())
+          std::fprintf(stderr, "codeapi-jailer: programs start cold for a while: %s\n", why.c_str());
         reaps_left_ = kReaps;
         ReapOrphans();
       });
@@ -322,9 +323,10 @@ void Jailer::ReapOrphans() {
     ::waitid(P_PID, static_cast<id_t>(info.si_pid), &info, WEXITED | WNOHANG | __WALL);
     info = {};
   }
-  if (!stopping_ && --reaps_left_ > 0) {
-    reap_timer_ = loop_.At(EventLoop::Clock::now() + kReapPause, [this] { ReapOrphans(); });
-  }
+  // At the end, until the last cell has gone.
+  if (!stopping_ && --reaps_left_ <= 0) return;
+  const auto pause = stopping_ ? kReapPauseAtEnd : kReapPause;
+  reap_timer_ = loop_.At(EventLoop::Clock::now() + pause, [this] { ReapOrphans(); });
 }
 
 void Jailer::CellReady(Cell& cell) {
@@ -388,8 +390,10 @@ void Jailer::ShutDown() {
   if (std::exchange(stopping_, true)) return;
   loop_.Remove(stream_.get());
   loop_.Cancel(std::exchange(refill_timer_, 0));
-  loop_.Cancel(std::exchange(reap_timer_, 0));
-  if (zygotes_) zygotes_->Stop();
+  if (zygotes_) {
+    zygotes_->Stop();
+    ReapOrphans();
+  }
   bool any = false;
   for (auto& cell : cells_) {
     if (!cell) continue;

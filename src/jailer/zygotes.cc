@@ -28,11 +28,11 @@ struct Zygotes::Process {
   std::uint64_t forks = 0;
   EventLoop::TimerId age = 0;
   std::set<std::string, std::less<>> modules;
-  std::string output;
+  std::string output, problem;
 };
 
-Zygotes::Zygotes(EventLoop& loop, Starter start, Command command, std::function<void()> ended,
-                 ZygoteRotation rotation)
+Zygotes::Zygotes(EventLoop& loop, Starter start, Command command,
+                 std::function<void(const std::string&)> ended, ZygoteRotation rotation)
     : loop_(loop),
       start_(std::move(start)),
       command_(std::move(command)),
@@ -138,8 +138,8 @@ void Zygotes::Failed(Line& line, Process& process, const std::string& why) {
   problem_ = "a zygote failed: " + why;
   if (!process.output.empty()) problem_ += ": " + process.output;
   std::unique_ptr<Process>& place = line.next.get() == &process ? line.next : line.serving;
+  process.problem = problem_;
   Retire(std::move(place));
-  ended_();
   Later(line);
 }
 
@@ -168,7 +168,9 @@ void Zygotes::OnEnded(pid_t pid) {
   ::waitid(static_cast<idtype_t>(P_PIDFD), static_cast<id_t>((*it)->process.pidfd.get()), &info,
            WEXITED | WNOHANG);
   loop_.Remove((*it)->process.pidfd.get());
+  const std::string problem = (*it)->problem;
   retired_.erase(it);
+  ended_(problem);
 }
 
 bool Zygotes::Fork(const ZygoteProgram& program, const ZygoteFork& fork, std::span<const int> fds) {

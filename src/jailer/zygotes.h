@@ -53,9 +53,9 @@ class Zygotes {
   /// What programs of a kind are started with.
   using Command = std::function<ZygoteSpec(ZygoteKind)>;
 
-  /// `ended` is called when one has ended without being told to: a child that it was waiting for may have
-  /// become the jailer's.
-  Zygotes(EventLoop& loop, Starter start, Command command, std::function<void()> ended,
+  /// `ended` is called when one has ended, with the reason if it was not told to: a child that it was waiting
+  /// for may have become the jailer's.
+  Zygotes(EventLoop& loop, Starter start, Command command, std::function<void(const std::string&)> ended,
           ZygoteRotation rotation = {});
   ~Zygotes();
   Zygotes(const Zygotes&) = delete;
@@ -104,7 +104,7 @@ class Zygotes {
   EventLoop& loop_;
   Starter start_;
   Command command_;
-  std::function<void()> ended_;
+  std::function<void(const std::string&)> ended_;
   ZygoteRotation rotation_;
   std::array<Line, 4> lines_;
   std::vector<std::unique_ptr<Process>> retired_;  // not reaped yet

@@ -94,6 +94,7 @@ PROGRAMS.update({
         code = "import sys, os; print(sorted(sys.modules), sys.flags, sorted(os.environ))"
         print(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout)
     """),
+    "names of the machine": program("import platform, socket; print(platform.uname(), platform.node(), socket.gethostname())"),
     "process": program("""
         import os
         print(os.getpid(), os.getppid(), os.getpgid(0), os.getsid(0), os.getcwd(), os.getuid() == os.geteuid())
