@@ -28,6 +28,7 @@
 #include <signal.h>
 #include <sys/auxv.h>
 #include <sys/prctl.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -266,7 +267,20 @@ bool SayReady(const char* names) {
   return ::send(kZygoteSocket, &message, size, MSG_NOSIGNAL) == static_cast<ssize_t>(size);
 }
 
-int Main(int argc, char** argv, char** environment) {
+// What the kernel gave the zygote's exec to guard its stack with, anew for each program. Inlined into a
+// function that does not look at its own guard.
+[[gnu::always_inline]] inline void DrawGuards() {
+  auto* const random = reinterpret_cast<unsigned char*>(::getauxval(AT_RANDOM));
+  if (random == nullptr || ::getrandom(random, 16, 0) != 16) return;
+#ifdef __x86_64__
+  unsigned long guard;
+  ::memcpy(&guard, random, sizeof guard);
+  guard &= ~0xffUL;  // as the libc has it: no string reads over it
+  __asm__ volatile("movq %0, %%fs:0x28" : : "r"(guard) : "memory");
+#endif
+}
+
+__attribute__((no_stack_protector)) int Main(int argc, char** argv, char** environment) {
   const char* kind = ::getenv("CODEAPI_ZYGOTE");
   const bool data = kind != nullptr && ::strcmp(kind, "data") == 0;
   ::unsetenv("CODEAPI_ZYGOTE");
@@ -277,6 +291,7 @@ int Main(int argc, char** argv, char** environment) {
   const char* names = LoadModules(data);
   if (names == nullptr || !SayReady(names)) return 1;
   zygote.Serve();
+  DrawGuards();
   return RunProgramFile();
 }
 
