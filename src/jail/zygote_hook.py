@@ -11,14 +11,15 @@ tracebacks.
 import sys
 
 _LIGHT = """
-abc argparse array ast asyncio base64 binascii bisect bz2 calendar cmath collections collections.abc concurrent.futures
-configparser contextlib contextvars copy csv dataclasses datetime decimal difflib email.message enum errno fractions
-functools getpass glob gzip hashlib heapq hmac html html.parser importlib.metadata inspect io itertools json keyword
-linecache locale logging lzma math mimetypes numbers opcode operator os pathlib pickle platform pprint queue random re
-reprlib secrets select selectors shlex shutil signal socket sqlite3 statistics stat string struct subprocess tarfile
-tempfile textwrap threading time timeit traceback types typing unicodedata urllib.parse urllib.request uuid warnings
-weakref xml.etree.ElementTree zipfile zlib zoneinfo
+abc array ast base64 binascii bisect calendar cmath collections collections.abc concurrent.futures
+concurrent.futures.thread contextlib contextvars copy csv dataclasses datetime decimal enum errno fractions functools
+getpass glob hashlib heapq hmac html inspect io itertools json keyword linecache locale logging math numbers opcode
+operator os pathlib pickle platform pprint queue random re reprlib secrets select selectors shlex shutil signal sqlite3
+statistics stat string struct subprocess tempfile textwrap threading time timeit traceback types typing unicodedata
+urllib.parse uuid warnings weakref xml.etree.ElementTree zlib zoneinfo
 """.split()
+# A program with tools awaits them.
+_TOOLS = ["asyncio"]
 # Those first that use others in ways that only a first use shows (numpy loads its parts when they are asked for).
 _DATA = """
 numpy matplotlib.pyplot pandas seaborn numpy.linalg numpy.random numpy.fft matplotlib.dates matplotlib.patches
@@ -26,7 +27,7 @@ matplotlib.ticker matplotlib.backends.backend_agg pandas.plotting._matplotlib PI
 """.split()
 
 _RUNTIME = '''
-def _make(original, kept, order, effects, mended, bound, loaded, baseline, finders):
+def _make(original, kept, order, effects, calls, mended, bound, loaded, baseline, finders):
     modules, path, meta_path = sys.modules, sys.path, sys.meta_path
     import posix
 
@@ -90,6 +91,10 @@ def _make(original, kept, order, effects, mended, bound, loaded, baseline, finde
             else:
                 place.setdefault(item, first)
         for current in shown:
+            for register, arguments, named in calls.pop(current, ()):
+                register(*arguments, **named)
+                if "after_in_child" in named:
+                    named["after_in_child"]()  # this process is one
             if current in mended:
                 mended.pop(current)(modules[current])
         return modules[name]
@@ -132,6 +137,7 @@ class _Recorder:
         import builtins
         import os
         import _warnings
+        import atexit
 
         self.importlib, self.builtins, self.os = _frozen_importlib, builtins, os
         self.lists = [_warnings.filters, sys.meta_path, sys.path_hooks, sys.path]
@@ -140,6 +146,11 @@ class _Recorder:
         self.seen_lists = [list(items) for items in self.lists]
         self.seen_environment = dict(os.environ)
         self.known = set(sys.modules)
+        # What a module wants done in every child and at the end is done for programs that have imported it.
+        self.calls = {}  # name: [(function that registers, arguments, keywords)]
+        self.registers = (os, "register_at_fork", os.register_at_fork), (atexit, "register", atexit.register)
+        for place, attribute, register in self.registers:
+            setattr(place, attribute, self.later(register))
         self.original = _frozen_importlib._find_and_load_unlocked
         self.original_import = builtins.__import__
         self.original_by_name = _frozen_importlib._gcd_import
@@ -147,7 +158,16 @@ class _Recorder:
         _frozen_importlib._gcd_import = self.imported_by_name
         builtins.__import__ = self.imported
 
+    def later(self, register):
+        def call(*arguments, **named):
+            self.calls.setdefault(self.loading[-1] if self.loading else "", []).append((register, arguments, named))
+            return arguments[0] if arguments else None
+
+        return call
+
     def stop(self):
+        for place, attribute, register in self.registers:
+            setattr(place, attribute, register)
         self.effects = {name: [self.latest(effect) for effect in effects if self.lasts(effect)]
                         for name, effects in self.effects.items()}
         self.importlib._gcd_import = self.original_by_name
@@ -176,16 +196,23 @@ class _Recorder:
             self.look(self.loading[-1])
             self.needs(self.loading[-1], name)
         self.loading.append(name)
-        self.known.add(name)
         loaded = False
         try:
             module = self.original(name, import_)
             loaded = True
-            self.names[name] = set(getattr(module, "__dict__", ()))
+            if name not in self.known:  # or its parent has put it there
+                self.names[name] = set(getattr(module, "__dict__", ()))
         finally:
             self.loading.pop()
+            self.known.add(name)
             self.look(name if loaded or not self.loading else self.loading[-1])
         return module
+
+    def comes(self, name):
+        """Whether a module is there because it is being loaded, and not put there by its parent, which comes first."""
+        if name not in self.loading:
+            return False
+        return name.rpartition(".")[0] not in self.loading[self.loading.index(name):]
 
     def note(self, name, *effect):
         self.count += 1
@@ -206,7 +233,7 @@ class _Recorder:
 
     def look(self, name):
         """What is new since the last look is this module's."""
-        for new in [new for new in sys.modules if new not in self.known]:
+        for new in [new for new in sys.modules if new not in self.known and not self.comes(new)]:
             self.known.add(new)
             self.needs(name, new)
         for items, seen in zip(self.lists, self.seen_lists):
@@ -374,6 +401,8 @@ def load():
         _load(_DATA)
         _draw()
     _load(_LIGHT)
+    if not sys.argv[0].endswith("/main.py"):
+        _load(_TOOLS)
     recorder.stop()
     del os.environ["NUMEXPR_NUM_THREADS"]
     # What it makes when it is asked for; who has asked was no program.
@@ -382,13 +411,20 @@ def load():
         del typing[name]
     if "tempfile" in sys.modules:
         sys.modules["tempfile"].tempdir = sys.modules["tempfile"]._name_sequence = None
+    # One for all finalizers there are, of which a program has none yet.
+    finalize = getattr(sys.modules.get("weakref"), "finalize", None)
+    if finalize is not None and not finalize._registry:
+        finalize._registered_with_atexit = False
+        for calls in recorder.calls.values():
+            calls[:] = [call for call in calls if call[1] != (finalize._exitfunc,)]
     mended = _mended()
     kept, bound = _hide(recorder, baseline)
     space = recorder.importlib.__dict__
     local = {}
     exec(compile(_RUNTIME, "<frozen importlib._bootstrap>", "exec"), space, local)
     space["_find_and_load_unlocked"] = local["_make"](
-        recorder.original, kept, recorder.order, recorder.effects, mended, bound, recorder.names, path, finders
+        recorder.original, kept, recorder.order, recorder.effects, recorder.calls, mended, bound, recorder.names, path,
+        finders
     )
     # This namespace outlives the interpreter, and with it all that it holds.
     own = [module for name, module in [*baseline.items(), *kept.items()] if name != "__main__"]

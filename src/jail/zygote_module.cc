@@ -25,6 +25,7 @@
 #include <linux/sched.h>
 #include <poll.h>
 #include <sched.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <sys/auxv.h>
 #include <sys/prctl.h>
@@ -97,6 +98,53 @@ struct SignalActions {
   }
 };
 
+// clone3 with a stack for the child, which calls `function` there and ends with status 0 when that returns.
+// In the parent the child's number, or a negative errno. Libcs do not offer it.
+long CloneAndCall(const clone_args& args, void (*function)(void*), void* argument) {
+#if defined(__x86_64__)
+  long result = SYS_clone3;
+  register void (*callee)(void*) __asm__("r12") = function;
+  register void* given __asm__("r13") = argument;
+  __asm__ volatile(
+      "syscall\n"
+      "test %%rax, %%rax\n"
+      "jnz 1f\n"
+      "xor %%ebp, %%ebp\n"
+      "mov %[given], %%rdi\n"
+      "call *%[callee]\n"
+      "mov %[exit], %%eax\n"
+      "xor %%edi, %%edi\n"
+      "syscall\n"
+      "1:"
+      : "+a"(result)
+      : "D"(&args), "S"(sizeof args), [callee] "r"(callee), [given] "r"(given), [exit] "i"(SYS_exit)
+      : "rcx", "r11", "memory", "cc");
+  return result;
+#elif defined(__aarch64__)
+  register long result __asm__("x0") = reinterpret_cast<long>(&args);
+  register std::size_t size __asm__("x1") = sizeof args;
+  register long number __asm__("x8") = SYS_clone3;
+  register void (*callee)(void*) __asm__("x19") = function;
+  register void* given __asm__("x20") = argument;
+  __asm__ volatile(
+      "svc #0\n"
+      "cbnz x0, 1f\n"
+      "mov x29, xzr\n"
+      "mov x0, x20\n"
+      "blr x19\n"
+      "mov x8, %[exit]\n"
+      "mov x0, xzr\n"
+      "svc #0\n"
+      "1:"
+      : "+r"(result)
+      : "r"(size), "r"(number), "r"(callee), "r"(given), [exit] "i"(SYS_exit)
+      : "x30", "memory", "cc");
+  return result;
+#else
+#error "how a child gets a stack of its own is not known for this architecture"
+#endif
+}
+
 class Zygote {
  public:
   /// Returns in every program, locked down, and in the zygote never.
@@ -138,11 +186,11 @@ class Zygote {
   bool Fork(const ZygoteFork& fork, const Received& in) {
     if (::setns(in.fd[kForkInit], CLONE_NEWPID) != 0) return false;  // the cell is gone
     PyOS_BeforeFork();
+    ::memcpy(&call_.fork, &fork, sizeof fork);
+    call_.in = &in;
+    // The program comes back here, on this stack; the helper has one of its own.
+    if (::setjmp(call_.back) != 0) return true;
     const pid_t helper = StartHelper(fork, in);
-    if (helper == 0) {
-      if (Help(fork, in)) return true;  // as the program
-      ::_exit(0);
-    }
     PyOS_AfterFork_Parent();
     // Not to be: it could not start another program in the right cell.
     if (::setns(self_, CLONE_NEWPID) != 0) ::_exit(1);
@@ -152,34 +200,47 @@ class Zygote {
     return false;
   }
 
-  static pid_t StartHelper(const ZygoteFork& fork, const Received& in) {
+  // It shares the zygote's memory, and the zygote stands still until it has gone: one copy of the page tables
+  // is made, that for the program.
+  pid_t StartHelper(const ZygoteFork& fork, const Received& in) {
     pid_t wanted = kHelperPid;
     clone_args args{};
+    args.flags = CLONE_VM | CLONE_VFORK;
     args.exit_signal = SIGCHLD;
+    args.stack = reinterpret_cast<std::uintptr_t>(helper_stack_);
+    args.stack_size = sizeof helper_stack_;
     args.set_tid = reinterpret_cast<std::uintptr_t>(&wanted);
     args.set_tid_size = 1;
     if (fork.clone_into != 0 && in.fds > kForkFds) {
       args.flags |= CLONE_INTO_CGROUP;
       args.cgroup = static_cast<std::uint64_t>(in.fd[kForkFds]);
     }
-    return static_cast<pid_t>(::syscall(SYS_clone3, &args, sizeof args));
+    return static_cast<pid_t>(
+        CloneAndCall(args, [](void* self) { static_cast<Zygote*>(self)->Help(); }, this));
   }
 
-  // True in the program.
-  bool Help(const ZygoteFork& fork, const Received& in) {
+  // In the helper, and then in the program.
+  void Help() {
+    const ZygoteFork& fork = call_.fork;
+    const Received& in = *call_.in;
     if (fork.clone_into == 0) {
       for (std::size_t i = kForkFds; i < in.fds; ++i) {
-        if (::write(in.fd[i], "0", 1) != 1) return false;
+        if (::write(in.fd[i], "0", 1) != 1) return;
       }
     }
     const int self = static_cast<int>(::syscall(SYS_pidfd_open, ::syscall(SYS_getpid), 0u));
+    if (self < 0) return;
     // The libc's own, since the program lives on: what that keeps of the thread must be right.
-    if (self < 0 || ::fork() != 0) return false;
+    const pid_t program = ::fork();
+    if (program != 0) {
+      ::close(self);
+      return;
+    }
     // Until this process has gone it is the program's parent, which a program could see.
     pollfd helper{self, POLLIN, 0};
     while (::poll(&helper, 1, -1) < 0 && errno == EINTR) continue;
     Become(fork, in);
-    return true;
+    ::longjmp(call_.back, 1);
   }
 
   void Become(const ZygoteFork& fork, const Received& in) {
@@ -224,6 +285,12 @@ class Zygote {
     ::_exit(ignored == sizeof failure ? 126 : 127);
   }
 
+  struct {
+    ZygoteFork fork;
+    const Received* in = nullptr;
+    jmp_buf back;
+  } call_;
+  alignas(64) char helper_stack_[64u << 10];
   int self_ = -1;
   FilterProgram deny_, allow_;
   SignalActions signals_;

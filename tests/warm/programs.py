@@ -262,8 +262,9 @@ PROGRAMS.update({
         loader.exec_module(module)
         print(module.Fraction(1, 3))
     """),
+    # Not of collections, which a Python that starts cold imports in a way that threads can break.
     "import in threads": program("""
-        import threading
+        import collections, threading
         def load(name):
             __import__(name)
         threads = [threading.Thread(target=load, args=(name,)) for name in
