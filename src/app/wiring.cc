@@ -101,6 +101,14 @@ JailerSettings MakeJailerSettings(const Settings& settings, const RootChoice& ro
   out.cpu_weight = static_cast<std::uint32_t>(settings.sandbox_cpu_weight);
   out.private_root = settings.root_sharing == RootSharing::kPrivate;
   out.warm = settings.warm;
+  if (settings.warm && settings.warm_memory > 0) {
+    constexpr std::int64_t kLeast = 16ll << 20;  // that an interpreter takes
+    constexpr std::int64_t kMost = 16;
+    out.warm_memory = static_cast<std::uint64_t>(settings.warm_memory);
+    out.warm_cells =
+        static_cast<std::uint32_t>(std::clamp<std::int64_t>(settings.warm_memory / kLeast, 1, kMost));
+    out.max_cells += out.warm_cells;
+  }
   out.log_refusals = settings.seccomp == SeccompMode::kLog;
   out.workspace_bytes = static_cast<std::uint64_t>(settings.workspace_bytes);
   out.workspace_inodes = static_cast<std::uint64_t>(settings.workspace_inodes);

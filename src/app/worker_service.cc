@@ -12,8 +12,10 @@ namespace codeapi {
 
 WorkerService::WorkerService(ServiceHost& host, std::string jailer, const RootChoice& root)
     : host_(host),
+      pool_metrics_(host.metrics),
       sandbox_(host.executor(),
-               {std::move(jailer), MakeJailerSettings(host.settings, root), FollowRoot(root)}),
+               {std::move(jailer), MakeJailerSettings(host.settings, root), FollowRoot(root),
+                [this](const std::vector<PoolState>& states) { pool_metrics_.Observe(states); }}),
       metered_(sandbox_, host.metrics),
       health_(host.executor(), sandbox_, *host.log, host.settings.health_max_age,
               [this](bool ran) { Probed(ran); }),

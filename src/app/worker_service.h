@@ -17,6 +17,7 @@
 #include "worker/health.h"
 #include "worker/input_cache.h"
 #include "worker/metered_sandbox.h"
+#include "worker/pool_metrics.h"
 #include "worker/worker.h"
 #include "worker/worker_metrics.h"
 
@@ -53,6 +54,7 @@ class WorkerService {
   void Probed(bool ran);
 
   ServiceHost& host_;
+  PoolMetrics pool_metrics_;
   LocalSandbox sandbox_;
   MeteredSandbox metered_;
   HealthMonitor health_;  // uses the sandbox itself: canaries are not counted

@@ -167,7 +167,8 @@ struct Settings {
   std::chrono::milliseconds tool_call_session_expiry{600'000};
   CgroupMode cgroup = CgroupMode::kAuto;
   RootSharing root_sharing = RootSharing::kShared;
-  bool warm = true;  ///< start programs from interpreters that are ready
+  bool warm = true;                        ///< start programs from interpreters that are ready
+  std::int64_t warm_memory = 512ll << 20;  ///< bytes of interpreters that wait for programs, each in its cell
   SeccompMode seccomp = SeccompMode::kEnforce;
   std::uint32_t sandbox_uid_base = 200'000;
   int sandbox_cpu_weight = 100;    ///< of each execution, as in cgroup v2

@@ -290,6 +290,9 @@ constexpr SettingInfo kTable[] = {
     {"CODEAPI_POOL_SIZE", "", kInteger, &S::pool_size, kBack, "cells kept ready", 0, 1024},
     {"CODEAPI_WARM", "", kBoolean, &S::warm, kBack,
      "start programs from interpreters that have been started before: on or off"},
+    {"CODEAPI_WARM_MEMORY", "", kSize, &S::warm_memory, kBack,
+     "memory that interpreters may take together while they wait for programs, each in a cell; 0: none wait",
+     0, std::int64_t{1} << 40},
     {"CODEAPI_MAX_WAITING_PROGRAMS", "", kInteger, &S::max_waiting_programs, kBack,
      "programs that wait for the results of their tools at once, each in its cell; beyond that the one that "
      "waits longest is ended, and run again when its client comes back",

@@ -121,6 +121,21 @@ std::optional<CellBegin> CellBegin::Decode(std::string_view payload) {
   return out;
 }
 
+std::string CellPrestart::Encode() const {
+  return WireWriter().Str(begin.Encode()).Str(program).Strs(missing).payload();
+}
+
+std::optional<CellPrestart> CellPrestart::Decode(std::string_view payload) {
+  WireReader in(payload);
+  CellPrestart out;
+  auto begin = CellBegin::Decode(in.Str());
+  out.program = in.Str();
+  out.missing = in.Strs();
+  if (!begin || !in.done()) return std::nullopt;
+  out.begin = std::move(*begin);
+  return out;
+}
+
 std::string CellFile::Encode() const {
   return WireWriter().U8(static_cast<std::uint8_t>(kind)).U8(read_only).U32(index).Str(name).payload();
 }

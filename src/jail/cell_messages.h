@@ -39,6 +39,8 @@ struct HarvestRules {
   bool any_extension = false;    ///< keep files whatever their extension
   std::vector<std::string> extra_extensions;  ///< lower case, without the dot, beyond the built-in list
 
+  bool operator==(const HarvestRules&) const = default;
+
   std::string Encode() const;
   static std::optional<HarvestRules> Decode(std::string_view payload);
 };
@@ -79,6 +81,18 @@ struct CellBegin {
 
   std::string Encode() const;
   static std::optional<CellBegin> Decode(std::string_view payload);
+  bool operator==(const CellBegin&) const = default;
+};
+
+/// An interpreter that is to wait for its program (jail/prestart.h).
+struct CellPrestart {
+  CellBegin begin;                   ///< what the program's own will be
+  std::string program;               ///< name in the workspace that it may open once; empty: none
+  std::vector<std::string> missing;  ///< names in the workspace that it may look for
+
+  std::string Encode() const;
+  static std::optional<CellPrestart> Decode(std::string_view payload);
+  bool operator==(const CellPrestart&) const = default;
 };
 
 enum class CellFileKind : std::uint8_t {
@@ -121,7 +135,7 @@ struct CellExit {
   std::uint64_t wall_us = 0;         ///< from fork to exit
   std::uint64_t cpu_us = 0;          ///< user and system time of every process that was reaped
   std::uint64_t max_rss = 0;         ///< bytes, of the process that had most resident at once
-  bool warm = false;                 ///< a zygote started it
+  bool warm = false;                 ///< a zygote started it, or it was started before its time
   std::vector<RefusedCall> refused;  ///< empty unless CellSetup::log_refusals
 
   std::string Encode() const;

@@ -1,9 +1,12 @@
 // What the jailer and a cell's init say to each other over the cell's control stream: small length-prefixed
 // messages, packed without padding in host byte order (both ends are always the same machine and build).
 //
-//   jailer -> init   setup, begin, file-begin / file-data* / file-end (each file), go, tool-result*, kill
-//   init -> jailer   ready, compiled, tool-call*, tool-wait*, exited, output-begin / output-data* /
+//   jailer -> init   setup, prestart, begin, file-begin / file-data* / file-end (each file), go,
+//   tool-result*, kill init -> jailer   ready, prestarted, compiled, tool-call*, tool-wait*, exited,
+//   output-begin / output-data* /
 //                    output-end (each file), summary, failed
+//
+// Prestart, after ready, is for some cells only; begin then comes after prestarted.
 //
 // A program that is compiled first needs two go: the first one starts the compiler, and the second one, which
 // answers "compiled", the program. A kill in its place ends the run there. A compiler that fails, or is
@@ -31,6 +34,7 @@ enum class CellMessage : std::uint8_t {
   kGo,           ///< empty: every file is there, start the compiler or the program
   kKill,         ///< empty: end the program now
   kToolResult,   ///< CellToolResult: a part of the answer to a call
+  kPrestart,     ///< CellPrestart
   kReady = 64,   ///< step timings
   kExited,       ///< CellExit
   kOutputBegin,  ///< CellOutput; its bytes follow
@@ -41,6 +45,7 @@ enum class CellMessage : std::uint8_t {
   kCompiled,     ///< CellExit of a compiler that ended with 0; init waits for go or kill
   kToolCall,     ///< CellToolCall: the program calls a tool
   kToolWait,     ///< CellToolWait: all of the program waits for answers
+  kPrestarted,   ///< u64: bytes of memory that the waiting interpreter has to itself; 0: not known
 };
 
 /// Largest payload of one message. Data messages carry at most kMaxCellData bytes.

@@ -1,6 +1,7 @@
 #include "jail/init.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -22,6 +23,7 @@
 #include "jail/landlock.h"
 #include "jail/lockdown.h"
 #include "jail/monotonic.h"
+#include "jail/prestart.h"
 #include "jail/private_root.h"
 #include "jail/program_activity.h"
 #include "jail/program_start.h"
@@ -42,11 +44,15 @@ class CellInit {
   bool SetUp(const CellSetup& setup);
   MountStatus EnterNamespaces(const CellSetup& setup);
   bool Serve();
+  std::optional<CellMessageIn> NextMessage();
+  bool Bind(const CellBegin& begin);
+  bool Prestart(const CellPrestart& prestart);
   bool TakeFile(const CellMessageIn& message);
   void Prepare(ProgramStart& start, bool compiler);
   bool Compile(bool& go_on);
   bool Execute();
-  bool Start(bool compiler);
+  bool Start(bool compiler, const EarlyLooks* ahead = nullptr);
+  bool LetGo();
   bool TakeFromZygote(const ProgramStart& start);
   bool ReportStart(int report_fd);
   bool Supervise() { return watch_.UntilTheEnd(main_pid_, started_us_); }
@@ -63,9 +69,12 @@ class CellInit {
   std::unique_ptr<RefusedCalls> refused_;  // in logging mode only
   std::unique_ptr<ToolChannel> tools_;     // of a program that has some
   ProgramWatch watch_{channel_};
+  WaitingProgram waiting_;
+  bool bound_ = false;
   pid_t main_pid_ = -1;
   bool warm_ = false;
   std::uint64_t started_us_ = 0;
+  std::uint64_t spent_us_ = 0;  // CPU time of the program before it was one
 };
 
 MountStatus CellInit::EnterNamespaces(const CellSetup& setup) {
@@ -128,16 +137,51 @@ bool CellInit::TakeFile(const CellMessageIn& message) {
   return error == 0;
 }
 
+// A cell whose interpreter has ended while nobody wanted it is of no use. With a job in it, it still is.
+std::optional<CellMessageIn> CellInit::NextMessage() {
+  while (waiting_.waits() && !bound_) {
+    pollfd fds[] = {{channel_.fd(), POLLIN, 0}, {waiting_.pidfd(), POLLIN, 0}};
+    if (::poll(fds, std::size(fds), -1) < 0 && errno == EINTR) continue;
+    if (fds[0].revents != 0) break;
+    if (fds[1].revents != 0) return std::nullopt;
+  }
+  return channel_.Receive();
+}
+
+bool CellInit::Bind(const CellBegin& begin) {
+  begin_ = begin;
+  BindToCpus(begin_.cpus);
+  const std::string text = MeminfoText(begin_.memory);
+  return ::pwrite(files_.meminfo.get(), text.data(), text.size(), 0) >= 0;
+}
+
+bool CellInit::Prestart(const CellPrestart& prestart) {
+  if (!Bind(prestart.begin)) return false;
+  const auto path = [](const std::string& name) { return std::string(kWorkspacePath) + "/" + name; };
+  EarlyLooks looks{kWorkspacePath, {}, {}};
+  for (const std::string& name : prestart.missing) looks.missing.push_back(path(name));
+  if (!prestart.program.empty()) {
+    // The program's own file takes its place.
+    looks.program = path(prestart.program);
+    const int error = workspace_->BeginFile({CellFileKind::kSource, false, 0, prestart.program});
+    if (error != 0 || workspace_->EndFile() != 0) return false;
+  }
+  return Start(false, &looks) &&
+         channel_.Send(CellMessage::kPrestarted, WireWriter().U64(waiting_.memory()).payload());
+}
+
 bool CellInit::Serve() {
-  while (auto message = channel_.Receive()) {
+  while (auto message = NextMessage()) {
     switch (message->type) {
+      case CellMessage::kPrestart: {
+        const auto prestart = CellPrestart::Decode(message->payload);
+        if (!prestart || bound_ || waiting_.waits() || !Prestart(*prestart)) return false;
+        break;
+      }
       case CellMessage::kBegin: {
-        auto begin = CellBegin::Decode(message->payload);
-        if (!begin) return false;
-        begin_ = std::move(*begin);
-        BindToCpus(begin_.cpus);
-        const std::string text = MeminfoText(begin_.memory);
-        if (::pwrite(files_.meminfo.get(), text.data(), text.size(), 0) < 0) return false;
+        const auto begin = CellBegin::Decode(message->payload);
+        if (!begin || !Bind(*begin)) return false;
+        bound_ = true;
         break;
       }
       case CellMessage::kFileBegin:
@@ -146,7 +190,7 @@ bool CellInit::Serve() {
         if (!TakeFile(*message)) return false;
         break;
       case CellMessage::kGo:
-        return !begin_.argv.empty() && Execute() && Finish();
+        return bound_ && Execute() && Finish();
       default:
         return false;
     }
@@ -223,11 +267,12 @@ bool CellInit::Execute() {
   bool go_on = true;
   if (!begin_.compile.empty() && !Compile(go_on)) return false;
   if (go_on && begin_.tool_calls > 0 && !OfferTools()) return false;
-  if (go_on && !Start(false)) return false;
+  if (go_on && !LetGo() && !Start(false)) return false;
   CloseOutput();
   if (go_on && !Supervise()) return false;
   if (refused_) watch_.exit().refused = refused_->Take();
   watch_.exit().warm = warm_;
+  watch_.exit().cpu_us -= std::min(watch_.exit().cpu_us, spent_us_);
   return channel_.Send(CellMessage::kExited, watch_.exit().Encode());
 }
 
@@ -248,7 +293,8 @@ bool CellInit::OfferTools() {
   return true;
 }
 
-bool CellInit::Start(bool compiler) {
+// With `ahead` it is not a program yet: its interpreter is started, and waits.
+bool CellInit::Start(bool compiler, const EarlyLooks* ahead) {
   int report[2];
   // A socket where a descriptor will be sent as well.
   const int made = setup_.log_refusals ? ::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, report)
@@ -263,6 +309,13 @@ bool CellInit::Start(bool compiler) {
   start.spec.keep_fd = report_write.get();
   watch_.Serve(refused_.get(), compiler ? nullptr : tools_.get());
   started_us_ = NowMicros();
+  if (ahead != nullptr) {
+    const bool waits = waiting_.Start(start, *ahead);
+    report_write.reset();
+    if (!ReportStart(report_read.get())) return false;
+    if (!waits) channel_.SendFailure("have the interpreter wait", ECHILD);
+    return waits;
+  }
   if (!compiler && begin_.warm && TakeFromZygote(start)) {
     warm_ = true;
   } else {
@@ -275,6 +328,22 @@ bool CellInit::Start(bool compiler) {
   }
   report_write.reset();
   return ReportStart(report_read.get());
+}
+
+// The interpreter that waits becomes the program.
+bool CellInit::LetGo() {
+  // Its input is another one than what a program is started with that has none.
+  if (!waiting_.waits() || workspace_->stdin_fd() >= 0) {
+    waiting_.End();
+    return false;
+  }
+  watch_.Serve(refused_.get(), tools_.get());
+  spent_us_ = waiting_.cpu_us();
+  started_us_ = NowMicros();
+  main_pid_ = waiting_.Release();
+  warm_ = main_pid_ > 0;
+  if (!warm_) spent_us_ = 0;
+  return warm_;
 }
 
 // The link is closed in any case: a program that comes too late finds nobody, and ends.

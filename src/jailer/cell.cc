@@ -126,7 +126,8 @@ void Cell::Bind(std::uint32_t job, const RunRequest& request, std::vector<std::u
   state_ = State::kFeeding;
   const InstalledRuntime* installed = environment_.Find(request.runtime);
   if (installed == nullptr) return Fail("sandbox_setup_failed", "unknown runtime " + request.runtime);
-  CellBegin begin = MakeBegin(*installed);
+  CellBegin begin = MakeBegin(environment_, *installed, request_);
+  begin.cpus = cpus_;
   compiles_ = !begin.compile.empty();
   if (auto set = SetLimits(compiles_ ? request.compile_memory_bytes : request.memory_bytes); !set) {
     return Fail("sandbox_setup_failed", set.error().message);
@@ -147,29 +148,6 @@ CgroupLimits LimitsOf(const CellEnvironment& environment, const RunRequest& requ
 
 Result<void> Cell::SetLimits(std::uint64_t memory_bytes) {
   return cgroup_->SetLimits(LimitsOf(environment_, request_, memory_bytes));
-}
-
-CellBegin Cell::MakeBegin(const InstalledRuntime& installed) const {
-  ProgramStartSpec start =
-      MakeProgramStart(*installed.runtime, *installed.command,
-                       {std::string(kWorkspacePath) + "/" + request_.source_name, request_.entry,
-                        request_.args, request_.memory_bytes, request_.compile_memory_bytes,
-                        environment_.plot_backend, request_.tool_calls > 0});
-  CellBegin begin;
-  begin.argv = std::move(start.argv);
-  begin.compile = std::move(start.compile);
-  begin.build_directory = kBuildDirectory;
-  begin.env = std::move(start.env);
-  begin.open_files = request_.open_files;
-  begin.processes = request_.processes;
-  begin.file_size = request_.file_size;
-  begin.data_limit = environment_.limits_memory ? 0 : request_.memory_bytes;
-  begin.compile_data_limit = environment_.limits_memory ? 0 : request_.compile_memory_bytes;
-  begin.memory = request_.memory_bytes;
-  begin.tool_calls = request_.tool_calls;
-  begin.cpus = cpus_;
-  begin.rules = environment_.rules;
-  return begin;
 }
 
 bool Cell::AskForFork(const InstalledRuntime& installed, const CellBegin& begin) {
@@ -326,7 +304,7 @@ void Cell::Fail(const std::string& code, const std::string& message) {
 
 void Cell::BrokenInit(const std::string& why) {
   if (state_ == State::kDying) return;
-  const bool never_ready = state_ == State::kSettingUp;
+  const bool never_ready = state_ == State::kSettingUp || state_ == State::kPrestarting;
   Fail("sandbox_failed", why);
   if (never_ready) events_.CellNeverReady(*this, why);
 }

@@ -4,6 +4,8 @@
 //
 //   kSettingUp  init finishes its namespaces       -> "ready"            -> kIdle
 //   kIdle       waits in the pool                  -> Bind()             -> kFeeding
+//                                                  -> Prestart()         -> kPrestarting
+//   kPrestarting  an interpreter is started        -> "prestarted"       -> kIdle, with an interpreter
 //   kFeeding    takes the files of its one job     -> the last file      -> kCompiling, or kRunning
 //   kCompiling  the compiler runs                  -> "compiled"         -> kRunning
 //                                                  -> "exited"           -> kHarvesting: it failed
@@ -50,6 +52,8 @@ class CellEvents {
   virtual ~CellEvents() = default;
   /// The cell can be bound.
   virtual void CellReady(Cell& cell) = 0;
+  /// The interpreter that Prestart() has started waits, and has so many bytes to itself (0: not known).
+  virtual void CellWaits(Cell& cell, std::uint64_t memory) = 0;
   /// It failed before it was ready.
   virtual void CellNeverReady(Cell& cell, const std::string& why) = 0;
   /// A frame for the worker, about job cell.job(). After a verdict or error frame the job is over.
@@ -86,13 +90,17 @@ struct CellEnvironment {
   ZygoteSpec UsualStart(ZygoteKind kind) const;
 };
 
+/// What init is told of a program, but for its CPUs.
+CellBegin MakeBegin(const CellEnvironment& environment, const InstalledRuntime& installed,
+                    const RunRequest& request);
+
 /// What a run's cgroup is limited to while it may use `memory_bytes`.
 CgroupLimits LimitsOf(const CellEnvironment& environment, const RunRequest& request,
                       std::uint64_t memory_bytes);
 
 class Cell {
  public:
-  enum class State { kSettingUp, kIdle, kFeeding, kCompiling, kRunning, kHarvesting, kDying };
+  enum class State { kSettingUp, kIdle, kPrestarting, kFeeding, kCompiling, kRunning, kHarvesting, kDying };
 
   Cell(EventLoop& loop, CellEvents& events, const CellEnvironment& environment, std::uint32_t slot,
        CellProcess process, std::unique_ptr<CellCgroup> cgroup, SetupTimings timings);
@@ -102,6 +110,10 @@ class Cell {
 
   /// Lets init go on. Once.
   void SetUp(const CellSetup& setup);
+
+  /// Starts an interpreter in an idle cell, on these CPUs (empty: all). It is for a program that is begun
+  /// with exactly what `prestart` says, and on the same CPUs.
+  void Prestart(const CellPrestart& prestart, std::vector<std::uint32_t> cpus);
 
   /// Gives an idle cell its job, and the CPUs it may run on (empty: all). The request has been checked by the
   /// caller.
@@ -123,7 +135,7 @@ class Cell {
   State state() const { return state_; }
   std::uint32_t slot() const { return slot_; }
   std::uint32_t job() const { return job_; }
-  /// What Bind() was given.
+  /// What Bind() was given, or Prestart().
   const std::vector<std::uint32_t>& cpus() const { return cpus_; }
   /// Bytes fed since the last call that init has taken: what the worker may be credited with. 0 while they
   /// are few, since each credit wakes the worker.
@@ -140,6 +152,7 @@ class Cell {
   bool ReadControl();  // false when there was nothing
   void OnMessage(CellMessage type, std::string_view payload);
   void OnFailed(std::string_view payload);
+  void OnPrestarted(std::string_view payload);
   void OnCompiled(std::string_view payload);
   void OnHarvest(CellMessage type, std::string_view payload);
   void OnToolCall(std::string_view payload);
@@ -152,7 +165,6 @@ class Cell {
   void OnOom();
   void OnInitEnded();
   void OnCpuTimer();
-  CellBegin MakeBegin(const InstalledRuntime& installed) const;
   bool AskForFork(const InstalledRuntime& installed, const CellBegin& begin);
   Result<void> SetLimits(std::uint64_t memory_bytes);
   void Go();

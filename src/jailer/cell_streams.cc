@@ -144,6 +144,7 @@ void Cell::OnMessage(CellMessage type, std::string_view payload) {
     state_ = State::kIdle;
     return events_.CellReady(*this);
   }
+  if (type == CellMessage::kPrestarted && state_ == State::kPrestarting) return OnPrestarted(payload);
   if (type == CellMessage::kCompiled && state_ == State::kCompiling) return OnCompiled(payload);
   if (type == CellMessage::kToolCall && state_ == State::kRunning) return OnToolCall(payload);
   if (type == CellMessage::kToolWait && state_ == State::kRunning) return OnToolWait(payload);

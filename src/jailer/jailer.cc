@@ -18,12 +18,6 @@
 namespace codeapi {
 namespace {
 
-// Making a cell takes a millisecond in which nobody is served, so the pool is filled when nobody waits for
-// us: shortly after a run has ended, and only if none ends soon while it runs.
-constexpr auto kRefillAfterEnd = std::chrono::milliseconds(1);
-constexpr auto kRefillDuringRun = std::chrono::milliseconds(10);
-// After a cell could not be made the next try for the pool waits; one for a waiting run does not.
-constexpr auto kRefillPause = std::chrono::seconds(1);
 // For children that somebody else knows, to be reaped by them.
 constexpr auto kReapPause = std::chrono::milliseconds(1000);
 constexpr auto kReapPauseAtEnd = std::chrono::milliseconds(20);
@@ -33,10 +27,6 @@ constexpr std::size_t kFlushAtOnce = 128u << 10;
 constexpr std::uint32_t kMaxFilesPerRun = 4096;
 constexpr std::size_t kMaxWaitingRuns = 4096;
 constexpr std::uint32_t kMaxCells = 4096;
-
-std::uint32_t Micros(EventLoop::Clock::duration d) {
-  return static_cast<std::uint32_t>(std::chrono::duration_cast<std::chrono::microseconds>(d).count());
-}
 
 }  // namespace
 
@@ -102,6 +92,7 @@ bool Jailer::Start() {
   if (!loop_.Add(stream_.get(), EPOLLIN, [this](std::uint32_t events) { OnWorker(events); })) return false;
   RefillIn({});
   StartZygotes();
+  StartWarmCells();
   return true;
 }
 
@@ -173,8 +164,24 @@ void Jailer::OnRun(const Frame& frame) {
     return FailRun(frame.job, "sandbox_setup_failed", "too many runs at once");
   waiting_.emplace(frame.job, WaitingRun{std::move(*request), {}, 0});
   waiting_order_.push_back(frame.job);
+  Place(frame.job);
+}
+
+// One in which its interpreter waits, or the first in line gets the next plain one.
+void Jailer::Place(std::uint32_t job) {
+  if (warm_) {
+    Cell* cell = warm_->Take(waiting_.at(job).request);
+    ReportPoolLater();
+    if (cell != nullptr) {
+      std::erase(waiting_order_, job);
+      Bind(job, *cell, cell->cpus());
+      return WarmIn(kWarmDuringRun);
+    }
+    WarmIn(kWarmDuringRun);
+  }
   for (auto& cell : cells_) {
-    if (cell && cell->state() == Cell::State::kIdle) return BindWaiting(*cell);
+    if (cell && cell->state() == Cell::State::kIdle && !(warm_ && warm_->Owns(*cell)))
+      return BindWaiting(*cell);
   }
   MakeNeededCells();
 }
@@ -195,16 +202,20 @@ void Jailer::OnFileFrame(Frame frame) {
   run.frames.push_back(std::move(frame));
 }
 
+void Jailer::Bind(std::uint32_t job, Cell& cell, std::vector<std::uint32_t> cpus) {
+  WaitingRun run = std::move(waiting_.extract(job).mapped());
+  bound_[job] = &cell;
+  usual_limits_ = LimitsOf(environment_, run.request, run.request.memory_bytes);
+  cell.Bind(job, run.request, std::move(cpus));
+  for (const Frame& frame : run.frames) cell.Feed(frame.type, frame.payload);
+  CreditFed(cell);
+}
+
 void Jailer::BindWaiting(Cell& cell) {
   if (waiting_order_.empty()) return;
   const std::uint32_t job = waiting_order_.front();
   waiting_order_.pop_front();
-  WaitingRun run = std::move(waiting_.extract(job).mapped());
-  bound_[job] = &cell;
-  usual_limits_ = LimitsOf(environment_, run.request, run.request.memory_bytes);
-  cell.Bind(job, run.request, cpus_->Take());
-  for (const Frame& frame : run.frames) cell.Feed(frame.type, frame.payload);
-  CreditFed(cell);
+  Bind(job, cell, cpus_->Take());
   // When others were missing before, runs come faster than the pool can be filled between them.
   const bool behind = CountComing() + 1 < settings_.pool_size;
   RefillIn(behind ? EventLoop::Clock::duration{} : kRefillDuringRun);
@@ -214,83 +225,6 @@ void Jailer::CreditFed(Cell& cell) {
   if (const std::uint32_t bytes = cell.TakeFedBytes(); bytes > 0) {
     Queue(FrameType::kCredit, cell.job(), EncodeCredit(bytes));
   }
-}
-
-std::size_t Jailer::CountCells(Cell::State state) const {
-  return static_cast<std::size_t>(
-      std::ranges::count_if(cells_, [&](const auto& cell) { return cell && cell->state() == state; }));
-}
-
-// Cells that a run may have, now or soon.
-std::size_t Jailer::CountComing() const {
-  return CountCells(Cell::State::kSettingUp) + CountCells(Cell::State::kIdle);
-}
-
-// As many cells on their way as there are runs waiting for one.
-void Jailer::MakeNeededCells() {
-  if (stopping_) return;
-  while (CountComing() < waiting_.size()) {
-    std::string why;
-    if (SpawnCell(why)) continue;
-    // Without a free slot the next cell that goes makes room.
-    if (!why.empty()) SpawnFailed(why);
-    return;
-  }
-}
-
-// The pool is filled one cell at a time, a little later: what is on its way to or from a run goes first.
-void Jailer::RefillIn(EventLoop::Clock::duration delay) {
-  const auto when = EventLoop::Clock::now() + delay;
-  if (stopping_ || (refill_timer_ != 0 && refill_at_ <= when)) return;
-  if (CountComing() >= waiting_.size() + settings_.pool_size) return;
-  loop_.Cancel(refill_timer_);
-  refill_at_ = when;
-  refill_timer_ = loop_.At(when, [this] {
-    refill_timer_ = 0;
-    std::string why;
-    if (SpawnCell(why)) return RefillIn(kRefillAfterEnd);
-    if (!why.empty()) SpawnFailed(why);
-  });
-}
-
-void Jailer::SpawnFailed(const std::string& why) {
-  if (!waiting_order_.empty()) {
-    const std::uint32_t job = waiting_order_.front();
-    waiting_order_.pop_front();
-    waiting_.erase(job);
-    FailRun(job, "sandbox_setup_failed", why);
-  }
-  RefillIn(kRefillPause);
-}
-
-bool Jailer::SpawnCell(std::string& why) {
-  const auto free = std::ranges::find_if(cells_, [](const auto& cell) { return cell == nullptr; });
-  if (free == cells_.end()) return false;
-  const auto slot = static_cast<std::uint32_t>(free - cells_.begin());
-  SetupTimings timings{};
-  const auto start = EventLoop::Clock::now();
-  auto cgroup = host_.cgroups().Create("cell-" + std::to_string(cells_made_++));
-  if (!cgroup) {
-    why = cgroup.error().message;
-    return false;
-  }
-  // Most runs are like the last one, and then need not wait for this. What fails is tried again for the run.
-  if (usual_limits_ != CgroupLimits{}) {
-    [[maybe_unused]] const Result<void> tried = (*cgroup)->SetLimits(usual_limits_);
-  }
-  const auto grouped = EventLoop::Clock::now();
-  auto process = host_.StartInit(**cgroup);
-  if (!process) {
-    why = process.error().message;
-    (*cgroup)->Remove();
-    return false;
-  }
-  timings[static_cast<std::size_t>(SetupStep::kCgroup)] = Micros(grouped - start);
-  timings[static_cast<std::size_t>(SetupStep::kClone)] = Micros(EventLoop::Clock::now() - grouped);
-  *free = std::make_unique<Cell>(loop_, static_cast<CellEvents&>(*this), environment_, slot,
-                                 std::move(*process), std::move(*cgroup), timings);
-  (*free)->SetUp(host_.Setup(slot));
-  return true;
 }
 
 // Warm programs are not told apart by what they were refused, and it is a mode for looking at programs.
@@ -329,15 +263,6 @@ void Jailer::ReapOrphans() {
   reap_timer_ = loop_.At(EventLoop::Clock::now() + pause, [this] { ReapOrphans(); });
 }
 
-void Jailer::CellReady(Cell& cell) {
-  BindWaiting(cell);
-  MakeNeededCells();
-}
-
-void Jailer::CellNeverReady(Cell&, const std::string& why) {
-  SpawnFailed(why);
-}
-
 void Jailer::CellFrame(Cell& cell, FrameType type, std::string_view payload) {
   if (type == FrameType::kCredit) return CreditFed(cell);
   Queue(type, cell.job(), payload);
@@ -345,16 +270,7 @@ void Jailer::CellFrame(Cell& cell, FrameType type, std::string_view payload) {
   bound_.erase(cell.job());
   FlushWorker();  // the cell's end is work that nobody waits for
   RefillIn(kRefillAfterEnd);
-}
-
-void Jailer::CellGone(Cell& cell) {
-  cpus_->Return(cell.cpus());
-  cells_[cell.slot()].reset();
-  if (!stopping_) {
-    MakeNeededCells();
-    return RefillIn(kRefillAfterEnd);
-  }
-  if (std::ranges::all_of(cells_, [](const auto& c) { return c == nullptr; })) loop_.Stop();
+  WarmIn(kRefillAfterEnd);
 }
 
 void Jailer::FailRun(std::uint32_t job, const std::string& code, const std::string& message) {
@@ -389,7 +305,7 @@ void Jailer::FlushWorker() {
 void Jailer::ShutDown() {
   if (std::exchange(stopping_, true)) return;
   loop_.Remove(stream_.get());
-  loop_.Cancel(std::exchange(refill_timer_, 0));
+  for (auto* timer : {&refill_timer_, &warm_timer_, &report_timer_}) loop_.Cancel(std::exchange(*timer, 0));
   if (zygotes_) {
     zygotes_->Stop();
     ReapOrphans();

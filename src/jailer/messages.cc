@@ -1,5 +1,6 @@
 #include "jailer/messages.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <boost/json.hpp>
@@ -116,6 +117,8 @@ std::string JailerSettings::Encode() const {
                                       {"private_root", private_root},
                                       {"log_refusals", log_refusals},
                                       {"warm", warm},
+                                      {"warm_memory", warm_memory},
+                                      {"warm_cells", warm_cells},
                                       {"max_files", rules.max_files},
                                       {"max_file_size", rules.max_file_size},
                                       {"max_depth", rules.max_depth},
@@ -141,6 +144,8 @@ Result<JailerSettings> JailerSettings::Decode(std::string_view text) {
   out.private_root = in.Bool("private_root");
   out.log_refusals = in.Bool("log_refusals");
   out.warm = in.Bool("warm");
+  out.warm_memory = in.AtMost<std::uint64_t>("warm_memory", kMostBytes);
+  out.warm_cells = in.Number<std::uint32_t>("warm_cells");
   out.rules.max_files = in.Number<std::uint32_t>("max_files");
   out.rules.max_file_size = in.Number<std::uint64_t>("max_file_size");
   out.rules.max_depth = in.Number<std::uint32_t>("max_depth");
@@ -189,7 +194,8 @@ std::string RunRequest::Encode() const {
                                       {"output_bytes", output_bytes},
                                       {"tool_calls", tool_calls},
                                       {"data", data},
-                                      {"own_modules", Array(own_modules)}});
+                                      {"own_modules", Array(own_modules)},
+                                      {"early_input", early_input}});
 }
 
 Result<RunRequest> RunRequest::Decode(std::string_view text) {
@@ -213,6 +219,39 @@ Result<RunRequest> RunRequest::Decode(std::string_view text) {
   out.tool_calls = in.AtMost<std::uint32_t>("tool_calls", kMostToolCalls);
   out.data = in.Bool("data");
   out.own_modules = in.Strings("own_modules");
+  out.early_input = in.Bool("early_input");
+  return in.Done(std::move(out));
+}
+
+// Names and numbers apart, so that each is an array of one kind.
+std::string EncodePoolStates(const std::vector<PoolState>& states) {
+  json::array runtimes, numbers;
+  for (const PoolState& state : states) {
+    runtimes.emplace_back(state.runtime);
+    for (const std::uint64_t number :
+         {std::uint64_t{state.ready}, std::uint64_t{state.coming}, std::uint64_t{state.target},
+          state.memory_bytes, state.hits, state.misses})
+      numbers.emplace_back(number);
+  }
+  return json::serialize(json::object{{"runtimes", std::move(runtimes)}, {"numbers", std::move(numbers)}});
+}
+
+Result<std::vector<PoolState>> DecodePoolStates(std::string_view text) {
+  constexpr std::size_t kNumbers = 6;
+  ObjectReader in(text);
+  const std::vector<std::string> runtimes = in.Strings("runtimes");
+  const auto numbers = in.Numbers<std::uint64_t>("numbers");
+  std::vector<PoolState> out;
+  if (numbers.size() != runtimes.size() * kNumbers) {
+    in.Bad("numbers");
+    return in.Done(std::move(out));
+  }
+  for (std::size_t i = 0; i < runtimes.size(); ++i) {
+    const std::uint64_t* of = numbers.data() + i * kNumbers;
+    if (std::max({of[0], of[1], of[2]}) > kMostProcesses || of[3] > kMostBytes) in.Bad("numbers");
+    out.push_back({runtimes[i], static_cast<std::uint32_t>(of[0]), static_cast<std::uint32_t>(of[1]),
+                   static_cast<std::uint32_t>(of[2]), of[3], of[4], of[5]});
+  }
   return in.Done(std::move(out));
 }
 

@@ -24,10 +24,12 @@ struct JailerSettings {
   std::uint32_t cpu_weight = 100;    ///< 1 to 10000; see CgroupLimits
   std::uint64_t workspace_bytes = 512ull << 20;
   std::uint64_t workspace_inodes = 20'000;
-  std::string cgroup = "auto";  ///< auto, v2, v1, none
-  bool private_root = false;    ///< each cell has files of its own (jail/private_root.h)
-  bool log_refusals = false;    ///< report refused system calls in Verdict::refused
-  bool warm = false;            ///< start programs ahead of their time, or from what is loaded already
+  std::string cgroup = "auto";    ///< auto, v2, v1, none
+  bool private_root = false;      ///< each cell has files of its own (jail/private_root.h)
+  bool log_refusals = false;      ///< report refused system calls in Verdict::refused
+  std::uint64_t warm_memory = 0;  ///< bytes of all interpreters that wait together; 0: none do
+  std::uint32_t warm_cells = 0;   ///< and how many may wait
+  bool warm = false;              ///< start programs ahead of their time, or from what is loaded already
   HarvestRules rules;
 
   std::string Encode() const;
@@ -67,10 +69,25 @@ struct RunRequest {
   std::uint32_t tool_calls = 0;          ///< how many calls the program may make; 0: it has no tools
   bool data = false;                     ///< it looks as if it works with data (runtime/imports.h)
   std::vector<std::string> own_modules;  ///< names that its inputs would be imported by
+  /// It has an input on stdin, or a file that an interpreter which waits has looked for in vain: it is
+  /// started cold.
+  bool early_input = false;
 
   std::string Encode() const;
   static Result<RunRequest> Decode(std::string_view json);
 };
+
+/// Cells that are ready before anybody wants them.
+struct PoolState {
+  static constexpr const char* kPlain = "plain";  ///< the `runtime` of those that any program may have
+  std::string runtime;
+  std::uint32_t ready = 0, coming = 0, target = 0;
+  std::uint64_t memory_bytes = 0;      ///< of those that are ready, as far as it is known
+  std::uint64_t hits = 0, misses = 0;  ///< programs that found one and that did not, since the jailer started
+};
+
+std::string EncodePoolStates(const std::vector<PoolState>& states);
+Result<std::vector<PoolState>> DecodePoolStates(std::string_view json);
 
 /// Announces a file of a run (worker to jailer).
 struct RunFile {

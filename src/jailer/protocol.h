@@ -9,7 +9,7 @@
 //                      tool-result* (each answer), credit, cancel
 //   jailer -> worker   hello (what this host can do), stdout, stderr, tool-call, tool-wait, file-begin /
 //                      file-data* / file-end (each output), credit, and exactly one of verdict or error per
-//                      run, which ends the job
+//                      run, which ends the job; pool-state, about no job, now and then
 //
 // A run starts when as many files have ended as its request announced. Flow control: each side may send
 // kInitialCredit bytes of data (file-data, stdout, stderr, tool calls and results) per job and then as much
@@ -40,7 +40,8 @@ enum class FrameType : std::uint8_t {
   kVerdict = 11,
   kError = 12,
   kCredit = 13,
-  kToolWait = 14,  ///< CellToolWait: stdout and stderr that the program wrote before have been sent
+  kToolWait = 14,   ///< CellToolWait: stdout and stderr that the program wrote before have been sent
+  kPoolState = 15,  ///< of job 0: EncodePoolStates(); only where there is something new to say
 };
 
 inline constexpr std::size_t kFrameHeaderSize = 9;
@@ -68,7 +69,7 @@ constexpr bool TakesCredit(FrameType type) {
 }
 
 constexpr bool IsKnownFrame(std::uint8_t type) {
-  return type >= 1 && type <= 14;
+  return type >= 1 && type <= 15;
 }
 
 /// Header and payload as they go on the wire.

@@ -113,7 +113,7 @@ TEST(Protocol, UnknownTypesAreRefused) {
   for (int type = 0; type < 256; ++type) {
     FrameParser parser;
     parser.Feed(Header(0, static_cast<std::uint8_t>(type)));
-    const bool known = type >= 1 && type <= 14;
+    const bool known = type >= 1 && type <= 15;
     EXPECT_EQ(parser.Next().has_value(), known) << type;
     EXPECT_EQ(parser.error(), known ? "" : "unknown frame type " + std::to_string(type));
   }

@@ -9,6 +9,14 @@
 
 namespace codeapi {
 
+/// Whether an interpreter can be started before there is a program (jail/prestart.h), and what it looks for
+/// in the workspace long before it needs the program.
+struct Prestart {
+  bool possible = false;
+  bool opens_program = false;             ///< once, without reading it
+  std::vector<std::string> missing = {};  ///< names of files that change how it starts
+};
+
 /// One way to run a language. Arguments are argv entries, never a shell string. In all of them, and in the
 /// environment,
 ///
@@ -29,8 +37,9 @@ struct Command {
   std::vector<std::string> tools =
       {};  ///< instead of `run` for a program that may call tools; empty: none may
   std::vector<std::pair<std::string, std::string>> tools_environment =
-      {};  ///< beyond `environment`, for these
+      {};              ///< beyond `environment`, for these
   bool forks = false;  ///< a zygote can fork its programs (jail/zygote_process.h): a Python
+  Prestart prestart = {};
 };
 
 /// What tells the main class, and with it the name of the file.

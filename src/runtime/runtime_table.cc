@@ -9,7 +9,8 @@ namespace {
 // The limit is the cell's; a heap of V8 that does not know it is killed where it could have collected.
 Command Node(const std::string& path) {
   return {.run = {path, "--max-old-space-size={heap_mib}", "{source}"},
-          .environment = {{"NODE_PATH", "/usr/local/lib/node_modules"}}};
+          .environment = {{"NODE_PATH", "/usr/local/lib/node_modules"}},
+          .prestart = {.possible = true}};
 }
 
 // CommonJS, ESM and top-level await in one file, with types or without. Nothing is ever fetched: there is no
@@ -19,7 +20,8 @@ Command Bun(const std::string& path) {
           .environment = {{"BUN_JSC_forceRAMSize", "{heap_bytes}"},
                           {"BUN_RUNTIME_TRANSPILER_CACHE_PATH", "0"},
                           {"DO_NOT_TRACK", "1"},
-                          {"NODE_PATH", "/usr/local/lib/node_modules"}}};
+                          {"NODE_PATH", "/usr/local/lib/node_modules"}},
+          .prestart = {.possible = true, .opens_program = true, .missing = {"bunfig.toml"}}};
 }
 
 // Two starts of a JVM, each as short as it can be: no statistics file, no heap that threads collect, classes

@@ -84,7 +84,14 @@ asio::awaitable<void> JailerClient::Connection::ReadLoop() {
   Break();
 }
 
+// What cannot be read is left out: it is only ever shown.
+void JailerClient::Connection::ObservePool(const Frame& frame) {
+  if (!on_pool_) return;
+  if (const auto states = DecodePoolStates(frame.payload)) on_pool_(*states);
+}
+
 void JailerClient::Connection::Dispatch(Frame frame) {
+  if (frame.type == FrameType::kPoolState) return ObservePool(frame);
   const auto it = jobs_.find(frame.job);
   if (it == jobs_.end()) return;  // a run that was given up; the jailer is still telling of it
   const std::shared_ptr<Job> job = it->second;
@@ -313,8 +320,9 @@ JailerClient::~JailerClient() {
 
 asio::awaitable<Result<std::shared_ptr<JailerClient>>> JailerClient::Connect(asio::any_io_executor executor,
                                                                              UniqueFd stream,
-                                                                             JailerSettings settings) {
-  auto connection = std::make_shared<Connection>(std::move(executor), std::move(stream));
+                                                                             JailerSettings settings,
+                                                                             PoolObserver on_pool) {
+  auto connection = std::make_shared<Connection>(std::move(executor), std::move(stream), std::move(on_pool));
   auto greeted =
       co_await asio::co_spawn(connection->strand(), connection->Hello(std::move(settings)), use_awaitable);
   if (!greeted) co_return std::unexpected(greeted.error());

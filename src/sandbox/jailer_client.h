@@ -10,6 +10,7 @@
 
 #include <sys/types.h>
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -25,9 +26,11 @@ namespace codeapi {
 class JailerClient {
  public:
   /// Says hello over `stream` and waits for the answer. kSetupFailed, with the jailer's own words, when it
-  /// cannot make cells; kUnavailable when the stream breaks or there is no answer in 30 s.
+  /// cannot make cells; kUnavailable when the stream breaks or there is no answer in 30 s. `on_pool`, if
+  /// there is one, is called whenever the jailer tells of its pool, on a strand of its own executor.
   static boost::asio::awaitable<Result<std::shared_ptr<JailerClient>>> Connect(
-      boost::asio::any_io_executor executor, UniqueFd stream, JailerSettings settings);
+      boost::asio::any_io_executor executor, UniqueFd stream, JailerSettings settings,
+      PoolObserver on_pool = {});
   ~JailerClient();
   JailerClient(const JailerClient&) = delete;
   JailerClient& operator=(const JailerClient&) = delete;

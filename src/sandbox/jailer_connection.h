@@ -31,10 +31,11 @@ inline constexpr std::size_t kMaxQueuedBytes = 2 * std::size_t{kInitialCredit} +
 
 class JailerClient::Connection : public std::enable_shared_from_this<Connection> {
  public:
-  Connection(asio::any_io_executor executor, UniqueFd stream)
+  Connection(asio::any_io_executor executor, UniqueFd stream, PoolObserver on_pool)
       : strand_(asio::make_strand(std::move(executor))),
         socket_(strand_, asio::local::stream_protocol(), stream.release()),
-        wake_writer_(strand_) {}
+        wake_writer_(strand_),
+        on_pool_(std::move(on_pool)) {}
 
   asio::awaitable<Result<void>> Hello(JailerSettings settings);
   void StartLoops() {
@@ -80,12 +81,14 @@ class JailerClient::Connection : public std::enable_shared_from_this<Connection>
   asio::awaitable<Result<Verdict>> Receive(std::uint32_t id, Job& job, RunSink& sink);
   asio::awaitable<Result<void>> Deliver(Job& job, const Frame& frame, RunSink& sink);
   void Dispatch(Frame frame);
+  void ObservePool(const Frame& frame);
   void Queue(FrameType type, std::uint32_t job, std::string_view payload);
   void Break();
 
   asio::strand<asio::any_io_executor> strand_;
   asio::local::stream_protocol::socket socket_;
   asio::steady_timer wake_writer_;
+  PoolObserver on_pool_;
   std::atomic<bool> alive_{false};
   JailerInfo info_;
   FrameParser parser_;

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <mutex>
 #include <utility>
 #include <vector>
@@ -145,12 +146,21 @@ class LocalSandbox::Impl : public std::enable_shared_from_this<Impl> {
     ++running_processes_;
     asio::co_spawn(strand_, Reap(shared_from_this(), std::move(process->pidfd)), asio::detached);
     auto client = co_await JailerClient::Connect(strand_.get_inner_executor(), std::move(process->stream),
-                                                 options_.settings);
+                                                 options_.settings, ObserverOfNext());
     if (!client) co_return std::unexpected(client.error());
     client_ = *client;
     const std::lock_guard lock(info_mutex_);
     info_ = client_->info();
     co_return client_;
+  }
+
+  // One that new runs no longer go to has nothing to say.
+  PoolObserver ObserverOfNext() {
+    if (!options_.on_pool) return {};
+    return [self = weak_from_this(), mine = ++launches_](const std::vector<PoolState>& states) {
+      const auto impl = self.lock();
+      if (impl && impl->launches_ == mine) impl->options_.on_pool(states);
+    };
   }
 
   static asio::awaitable<void> Reap(std::shared_ptr<Impl> self, UniqueFd pidfd) {
@@ -168,6 +178,7 @@ class LocalSandbox::Impl : public std::enable_shared_from_this<Impl> {
   std::vector<std::weak_ptr<JailerClient>> retired_;  ///< of older roots, as long as runs hold them
   bool starting_ = false, stopped_ = false, odd_ = false;
   int running_processes_ = 0;
+  std::atomic<std::uint64_t> launches_ = 0;
   asio::steady_timer changed_;
   mutable std::mutex info_mutex_;
   JailerInfo info_;

@@ -17,6 +17,8 @@ struct LocalSandboxOptions {
   /// Asked before each run for the root of new cells; a new answer starts a new jailer for the runs from then
   /// on, while those under way go on in theirs. Called on one strand. Empty: settings.root, always.
   std::function<std::string()> root = {};
+  /// Told of the pool of the jailer that new runs go to.
+  PoolObserver on_pool = {};
 };
 
 /// Starts the jailer at the first run and again whenever it has died; runs under way when it dies fail.

@@ -31,6 +31,9 @@ struct RunInput {
   FileReady ready = nullptr;
 };
 
+/// Hears of the cells that a jailer has ready (PoolState): all kinds of which there was ever something to say.
+using PoolObserver = std::function<void(const std::vector<PoolState>&)>;
+
 /// Receives what a run produces, in the order it arrives. Called on an executor of the sandbox's, one call at
 /// a time per run; a call that takes its time slows that run down and no other. An error ends the run with
 /// that error.

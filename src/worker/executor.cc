@@ -50,6 +50,18 @@ class PeerWithOutput final : public ToolPeer {
   const AnswerParts& parts_;
 };
 
+// What an interpreter that waits for its program has not been given, or has looked for already.
+bool HasEarlyInput(const ExecutionRequest& request) {
+  if (request.input) return true;
+  const Runtime* runtime = FindRuntime(request.runtime);
+  if (runtime == nullptr) return false;
+  return std::ranges::any_of(runtime->commands, [&](const Command& command) {
+    return std::ranges::any_of(command.prestart.missing, [&](const std::string& name) {
+      return std::ranges::find(request.files, name, &InputRef::name) != request.files.end();
+    });
+  });
+}
+
 // Inputs that are as they were, and inputs that are gone.
 Result<void> AddInputs(const ExecutionRequest& request, const HarvestSummary& harvest, AnswerParts& parts) {
   std::vector<bool> named(request.files.size());
@@ -103,6 +115,7 @@ RunRequest Executor::MakeRun(const ExecutionRequest& request, const std::string&
       if (std::string name = ImportedAs(file.name); !name.empty()) run.own_modules.push_back(std::move(name));
     }
   }
+  run.early_input = HasEarlyInput(request);
   run.wall_ms = request.wall_ms;
   run.cpu_ms = request.cpu_ms;
   run.memory_bytes = request.memory_bytes;

@@ -22,3 +22,17 @@ def await_warm(server, code="print()"):
         return starts(server, "py", "warm") > before
 
     until(once, "no program is started warm", seconds=60)
+
+
+def run_warm(server, language, code, **request):
+    """The answer of a program that was started warm: the first ones of a kind may not be. Nobody else may start programs
+    of that language meanwhile."""
+    answers = []
+
+    def once():
+        before = starts(server, language, "warm")
+        answers.append(server.exec_(language, code, **request))
+        return starts(server, language, "warm") > before
+
+    until(once, f"no program of {language} is started warm", seconds=60)
+    return answers[-1]
