@@ -18,6 +18,12 @@ namespace {
 Result<Settings> EffectiveSettings(const WorkerOptions& options) {
   auto settings = LoadSettings();
   if (!settings) return settings;
+  if (!settings->manifest_private_key.empty()) {
+    // Of those who come from the reference, where the worker signed.
+    Say("warning: CODEAPI_EXECUTION_MANIFEST_PRIVATE_KEY belongs to the API alone; a worker that has it can "
+        "sign");
+    settings->manifest_private_key.clear();
+  }
   if (options.health_host) settings->worker_health_host = *options.health_host;
   if (options.health_port) settings->worker_health_port = static_cast<std::uint16_t>(*options.health_port);
   auto checked = CheckHardened(*settings);
@@ -29,8 +35,8 @@ Result<Settings> EffectiveSettings(const WorkerOptions& options) {
 // Everything that `codeapi worker` is, in the order it is built; destroyed the other way round.
 class WorkerRole {
  public:
-  WorkerRole(Settings settings, std::string jailer, const RootChoice& root)
-      : host_(std::move(settings)), worker_(host_, std::move(jailer), root) {}
+  WorkerRole(Settings settings, std::string jailer, const RootChoice& root, const std::string& manifest_keys)
+      : host_(std::move(settings)), worker_(host_, std::move(jailer), root, manifest_keys) {}
 
   /// What needs no connection to anything.
   Result<void> Open() {
@@ -92,9 +98,11 @@ int WorkerCommand(const WorkerOptions& options) {
   if (!settings) return Say(settings.error().message), 1;
   auto jailer = FindJailer(*settings);
   if (!jailer) return Say(jailer.error().message), 1;
+  const auto manifest_keys = ManifestKeys(*settings);
+  if (!manifest_keys) return Say(manifest_keys.error().message), 1;
   const RootChoice root = ChooseRoot(*settings);
   Say(DescribeRoot(root));
-  WorkerRole role(std::move(*settings), std::move(*jailer), root);
+  WorkerRole role(std::move(*settings), std::move(*jailer), root, *manifest_keys);
   if (auto opened = role.Open(); !opened) return Say(opened.error().message), 1;
   return role.Run();
 }

@@ -26,8 +26,9 @@ namespace codeapi {
 /// Takes jobs and runs them in cells. What it is given must outlive Stop().
 class WorkerService {
  public:
-  /// `jailer` is FindJailer()'s answer.
-  WorkerService(ServiceHost& host, std::string jailer, const RootChoice& root);
+  /// `jailer` is FindJailer()'s answer, `manifest_keys` that of ManifestKeys().
+  WorkerService(ServiceHost& host, std::string jailer, const RootChoice& root,
+                const std::string& manifest_keys);
 
   /// Starts the jailer, and tells the operator what this host cannot isolate. False, with the reason told,
   /// when no cell can be made.
@@ -55,6 +56,7 @@ class WorkerService {
 
   ServiceHost& host_;
   PoolMetrics pool_metrics_;
+  JobAdmission admission_;
   LocalSandbox sandbox_;
   MeteredSandbox metered_;
   HealthMonitor health_;  // uses the sandbox itself: canaries are not counted

@@ -243,6 +243,14 @@ constexpr SettingInfo kTable[] = {
      &S::tool_call_request_timeout, kToolCallServer,
      "how long a call over the tool-call server waits for its result", 100, kDay},
 
+    {"CODEAPI_EXECUTION_MANIFEST_PRIVATE_KEY", "", kDocument, &S::manifest_private_key, kFront,
+     "Ed25519 key that jobs are signed with, PEM or base64 of PKCS#8; unset: jobs are not signed"},
+    {"SANDBOX_EXECUTION_MANIFEST_PUBLIC_KEY", "", kDocument, &S::manifest_public_keys,
+     kServe | kApi | kWorker,
+     "Ed25519 key that jobs must be signed with, PEM or base64 of SPKI; two while it is changed, separated "
+     "by "
+     "a comma"},
+
     {"CODEAPI_DATA_DIR", "", kPath, &S::data_dir, kStores | kKeys,
      "where files and state are kept; unset: chosen at start"},
     {"CODEAPI_LIBEXEC_DIR", "", kPath, &S::libexec_dir, kCells,
@@ -345,8 +353,8 @@ constexpr SettingInfo kTable[] = {
 
     {"SANDBOX_MAX_FILE_SIZE", "CODEAPI_SANDBOX_MAX_FILE_SIZE", kSize, &S::max_file_size, kLimits,
      "largest file that is returned", 1, kTiB},
-    {"SANDBOX_MAX_OUTPUT_FILES", "CODEAPI_SANDBOX_MAX_OUTPUT_FILES", kInteger, &S::max_output_files, kLimits,
-     "files returned by one execution", 0, 10'000},
+    {"SANDBOX_MAX_OUTPUT_FILES", "CODEAPI_SANDBOX_MAX_OUTPUT_FILES", kInteger, &S::max_output_files,
+     kLimits | kApi, "files returned by one execution", 0, 10'000},
     {"SANDBOX_MAX_INPUT_FILES", "CODEAPI_SANDBOX_MAX_INPUT_FILES", kInteger, &S::max_input_files, kFront,
      "files given to one execution", 0, 10'000},
     {"SANDBOX_INPUT_CACHE_MAX_BYTES", "CODEAPI_INPUT_CACHE_BYTES", kSize, &S::input_cache_bytes, kBack,
@@ -372,7 +380,6 @@ constexpr std::string_view kForeignNames[] = {
     "CODEAPI_JWT_MINT_CACHE_SECONDS",
     "CODEAPI_EXECUTION_PROFILE",
 
-    "CODEAPI_EXECUTION_MANIFEST_PRIVATE_KEY",
     "CODEAPI_EXECUTION_MANIFEST_PUBLIC_KEY",
     "CODEAPI_EXECUTION_MANIFEST_SECRET",
     "CODEAPI_EGRESS_GRANT_SECRET",

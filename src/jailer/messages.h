@@ -72,6 +72,7 @@ struct RunRequest {
   /// It has an input on stdin, or a file that an interpreter which waits has looked for in vain: it is
   /// started cold.
   bool early_input = false;
+  std::string manifest;                  ///< token of manifest/signed_manifest.h; empty: none
 
   std::string Encode() const;
   static Result<RunRequest> Decode(std::string_view json);
@@ -143,7 +144,8 @@ struct Verdict {
   static Result<Verdict> Decode(std::string_view json);
 };
 
-/// Why there is no verdict. Codes: sandbox_setup_failed, input_too_large, input_invalid, sandbox_failed.
+/// Why there is no verdict. Codes: sandbox_setup_failed, input_too_large, input_invalid, sandbox_failed,
+/// not_admitted.
 struct RunFailure {
   std::string code;
   std::string message;  ///< for the log: may name system calls
