@@ -147,6 +147,12 @@ int main(int argc, char** argv) {
 
   CLI::App* doctor =
       app.add_subcommand("doctor", "Tell what this host can isolate, what is missing and how to fix it");
+  codeapi::DoctorOptions doctor_options;
+  CLI::Option* hardened =
+      doctor->add_flag("--hardened", doctor_options.hardened,
+                       "Tell instead what hardened mode would refuse about this environment, as this user");
+  doctor->add_option("--role", doctor_options.role, "The role that is to be started; else all are looked at")
+      ->needs(hardened);
   CLI::App* config =
       app.add_subcommand("config", "List every setting with its value and where that came from");
   codeapi::KeysOptions keys_options;
@@ -188,7 +194,7 @@ int main(int argc, char** argv) {
   if (file_server->parsed()) return codeapi::FileServerCommand(file_server_options);
   if (tool_call_server->parsed()) return codeapi::ToolCallServerCommand(tool_call_options);
   if (run->parsed()) return codeapi::RunCommand(run_options);
-  if (doctor->parsed()) return codeapi::DoctorCommand();
+  if (doctor->parsed()) return codeapi::DoctorCommand(doctor_options);
   if (packages->parsed()) return codeapi::PackageInitCommand(package_options);
   if (config->parsed()) return codeapi::ConfigCommand();
   if (keys->parsed()) return codeapi::KeysCommand(keys_options);

@@ -58,6 +58,11 @@ struct KeysOptions {
   bool json = false;
 };
 
+struct DoctorOptions {
+  bool hardened = false;            ///< ask hardened mode's start-up rules instead of the machine
+  std::optional<std::string> role;  ///< of this role only
+};
+
 struct PackageInitOptions {
   std::string profile = "core";
   std::optional<std::string> directory;  ///< where roots are kept, instead of the setting's
@@ -80,8 +85,9 @@ int FileServerCommand(const FileServerOptions& options);
 int ToolCallServerCommand(const ToolCallServerOptions& options);
 /// One file in a cell. The program's exit status; 128+n when signal n ended it; 125 when there was no cell.
 int RunCommand(const RunOptions& options);
-/// What this host can isolate. 0 when cells can be made.
-int DoctorCommand();
+/// What this host can isolate: 0 when cells can be made. Or what keeps this environment from being that of a
+/// role in hardened mode: 0 when the role asked for, or else at least one, could start.
+int DoctorCommand(const DoctorOptions& options);
 /// Builds the root that programs see as `/`. 0 when it is there afterwards.
 int PackageInitCommand(const PackageInitOptions& options);
 /// Every setting with its value and source.

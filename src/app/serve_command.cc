@@ -2,6 +2,7 @@
 
 #include "app/api_service.h"
 #include "app/commands.h"
+#include "app/hardened_start.h"
 #include "app/object_store.h"
 #include "app/process.h"
 #include "app/shared_state.h"
@@ -20,7 +21,7 @@ Result<Settings> EffectiveSettings(const ServeOptions& options) {
   if (settings->data_dir.empty()) {
     if (auto chosen = UseDefaultDataDirectory(*settings); !chosen) return std::unexpected(chosen.error());
   }
-  if (auto checked = CheckHardened(*settings); !checked) return std::unexpected(checked.error());
+  if (auto checked = CheckHardened(kServe, *settings); !checked) return std::unexpected(checked.error());
   return settings;
 }
 

@@ -97,10 +97,4 @@ Result<void> CheckInternalExposure(const Settings& settings, std::string_view ho
   return {};
 }
 
-Result<void> CheckHardened(const Settings& settings) {
-  if (!settings.hardened_sandbox_mode) return {};
-  return Fail(ErrorCode::kInvalid,
-              "CODEAPI_HARDENED_SANDBOX_MODE=true: this version has no hardened mode; unset it");
-}
-
 }  // namespace codeapi

@@ -59,7 +59,4 @@ void PrepareService();
 Result<void> CheckInternalExposure(const Settings& settings, std::string_view host_setting,
                                    const std::string& host, std::string_view what);
 
-/// kInvalid when CODEAPI_HARDENED_SANDBOX_MODE is asked for, which this version does not have.
-Result<void> CheckHardened(const Settings& settings);
-
 }  // namespace codeapi

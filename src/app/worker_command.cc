@@ -3,6 +3,7 @@
 #include <boost/asio.hpp>
 
 #include "app/commands.h"
+#include "app/hardened_start.h"
 #include "app/metrics_route.h"
 #include "app/object_store.h"
 #include "app/process.h"
@@ -20,7 +21,7 @@ Result<Settings> EffectiveSettings(const WorkerOptions& options) {
   if (!settings) return settings;
   if (options.health_host) settings->worker_health_host = *options.health_host;
   if (options.health_port) settings->worker_health_port = static_cast<std::uint16_t>(*options.health_port);
-  auto checked = CheckHardened(*settings);
+  auto checked = CheckHardened(kWorker, *settings);
   if (checked) checked = SettleShared(*settings);
   if (!checked) return std::unexpected(checked.error());
   return settings;

@@ -141,6 +141,16 @@ struct Settings {
   std::string internal_service_token;
   bool allow_unauthenticated_internal = false;
 
+  // Signed executions and the egress gateway (docs/adr/0008-hardened-mode.md)
+  std::string execution_manifest_private_key;
+  std::string execution_manifest_public_key;
+  std::string egress_gateway_url;
+  std::string egress_grant_secret;
+  std::string egress_gateway_file_server_url;
+  std::string egress_gateway_tool_call_server_url;
+  std::string egress_ledger_redis_url;
+  std::string worker_user;  ///< a name or a number; empty: the one it was started as
+
   // Tool-call server
   std::string tool_call_server_host = "127.0.0.1";
   std::uint16_t tool_call_server_port = 3033;

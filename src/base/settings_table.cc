@@ -30,7 +30,7 @@ constexpr std::int64_t kLastUidBase = std::numeric_limits<std::int32_t>::max() -
 constexpr unsigned kFront = kServe | kApi;
 constexpr unsigned kBack = kServe | kWorker;
 constexpr unsigned kStores = kFront | kBack | kFileServer;
-constexpr unsigned kServices = kStores | kToolCallServer;
+constexpr unsigned kServices = kStores | kToolCallServer | kEgressGateway;
 constexpr unsigned kCells = kBack | kRun | kDoctor;
 constexpr unsigned kLimits = kBack | kRun;
 
@@ -235,6 +235,22 @@ constexpr SettingInfo kTable[] = {
     {"CODEAPI_ALLOW_UNAUTHENTICATED_INTERNAL", "", kBoolean, &S::allow_unauthenticated_internal,
      kFileServer | kToolCallServer, "let anyone who reaches an internal service use it"},
 
+    {"CODEAPI_EXECUTION_MANIFEST_PRIVATE_KEY", "", kSecret, &S::execution_manifest_private_key, kApi,
+     "Ed25519 key that executions are signed with, PEM or base64 of PKCS#8"},
+    {"SANDBOX_EXECUTION_MANIFEST_PUBLIC_KEY", "", kDocument, &S::execution_manifest_public_key,
+     kWorker | kEgressGateway,
+     "Ed25519 key that belongs to it, PEM or base64 of SPKI; up to two, separated by a comma"},
+    {"EGRESS_GATEWAY_URL", "", kString, &S::egress_gateway_url, kWorker,
+     "egress gateway that a worker reaches files and tools through", 1, 2048},
+    {"CODEAPI_EGRESS_GRANT_SECRET", "", kSecret, &S::egress_grant_secret, kEgressGateway,
+     "secret that grants are sealed with; at least 32 bytes"},
+    {"EGRESS_GATEWAY_FILE_SERVER_URL", "", kString, &S::egress_gateway_file_server_url, kEgressGateway,
+     "file server that the egress gateway forwards to", 1, 2048},
+    {"EGRESS_GATEWAY_TOOL_CALL_SERVER_URL", "", kString, &S::egress_gateway_tool_call_server_url,
+     kEgressGateway, "tool-call server that the egress gateway forwards to", 1, 2048},
+    {"CODEAPI_EGRESS_LEDGER_REDIS_URL", "", kSecret, &S::egress_ledger_redis_url, kEgressGateway,
+     "Redis of the egress gateway's ledger, with a user of its own"},
+
     {"TOOL_CALL_SERVER_HOST", "CODEAPI_TOOL_CALL_SERVER_HOST", kString, &S::tool_call_server_host,
      kToolCallServer, "address the tool-call server listens on", 1, 255},
     {"TOOL_CALL_SERVER_PORT", "", kInteger, &S::tool_call_server_port, kToolCallServer,
@@ -265,6 +281,8 @@ constexpr SettingInfo kTable[] = {
     {"CODEAPI_DEBIAN_KEYRING", "", kPath, &S::debian_keyring, kPackageInit,
      "keys that both archives are signed with; unset: those of debian-archive-keyring"},
 
+    {"CODEAPI_WORKER_USER", "", kString, &S::worker_user, kWorker,
+     "user that a worker started as root becomes, once its jailer runs: a name or a number", 1, 255},
     {"WORKER_HEALTH_HOST", "CODEAPI_WORKER_HEALTH_HOST", kString, &S::worker_health_host, kWorker,
      "address a worker's health and metrics are served on", 1, 255},
     {"WORKER_HEALTH_PORT", "", kInteger, &S::worker_health_port, kWorker,
@@ -369,10 +387,8 @@ constexpr std::string_view kForeignNames[] = {
     "CODEAPI_JWT_MINT_CACHE_SECONDS",
     "CODEAPI_EXECUTION_PROFILE",
 
-    "CODEAPI_EXECUTION_MANIFEST_PRIVATE_KEY",
     "CODEAPI_EXECUTION_MANIFEST_PUBLIC_KEY",
     "CODEAPI_EXECUTION_MANIFEST_SECRET",
-    "CODEAPI_EGRESS_GRANT_SECRET",
     "CODEAPI_EGRESS_LEDGER_REQUIRED",
     "CODEAPI_EGRESS_LEDGER_COMPACT",
     "CODEAPI_EGRESS_LEDGER_TTL_GRACE_SECONDS",
@@ -404,6 +420,7 @@ std::string RoleNames(unsigned roles) {
                                                           {kWorker, "worker"},
                                                           {kFileServer, "file-server"},
                                                           {kToolCallServer, "tool-call-server"},
+                                                          {kEgressGateway, "egress-gateway"},
                                                           {kRun, "run"},
                                                           {kDoctor, "doctor"},
                                                           {kKeys, "keys"},
