@@ -87,6 +87,8 @@ class HttpRequestReader : public BodyReader {
   std::optional<Error> failed_;
   std::size_t header_bytes_ = 0;
   std::size_t blank_bytes_ = 0;
+  std::uint64_t chunk_bytes_ = 0;  ///< of the body as it was sent
+  std::uint64_t chunk_data_ = 0;   ///< of the body itself
   std::uint64_t length_ = 0;
   std::uint64_t remaining_ = 0;
   bool chunked_ = false;
