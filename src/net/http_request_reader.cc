@@ -26,6 +26,9 @@ constexpr std::size_t kMaxFields = 256;
 constexpr std::uint64_t kChunkAllowance = 16uz * 1024;
 constexpr std::uint64_t kChunkOverheadPerByte = 16;
 
+// No body or chunk is so large; what is beyond is there to overflow somebody's arithmetic.
+constexpr std::uint64_t kMaxLength = std::uint64_t{1} << 62;
+
 constexpr HttpProblem kSilence{};
 
 std::string_view View(boost::beast::string_view text) {
@@ -116,12 +119,16 @@ HttpRequestReader::HttpRequestReader(TimedSocket& socket, const ServerOptions& o
     : socket_(socket),
       options_(options),
       on_body_end_(std::move(on_body_end)),
+      check_chunk_([](std::uint64_t size, boost::beast::string_view, boost::system::error_code& error) {
+        if (size > kMaxLength) error = http::error::bad_chunk;
+      }),
       buffer_(options.max_header_bytes + kBodyStep) {}
 
 void HttpRequestReader::reset() {
   parser_.emplace();
   parser_->header_limit(static_cast<std::uint32_t>(options_.max_header_bytes));
   parser_->body_limit(boost::none);  // the handler's business
+  parser_->on_chunk_header(check_chunk_);
   drain_deadline_.reset();
   failed_.reset();
   header_bytes_ = 0;
@@ -204,6 +211,7 @@ std::optional<HttpProblem> HttpRequestReader::take_header(Request& request) {
   keep_alive_ = parser_->keep_alive();
   chunked_ = parser_->chunked();
   length_ = chunked_ ? 0 : parser_->content_length().value_or(0);
+  if (length_ > kMaxLength) return HttpProblem{400, "Invalid Content-Length"};
   remaining_ = length_;
   done_ = !chunked_ && length_ == 0;
   if (const std::string_view expect = request.header("Expect"); !expect.empty() && http11_) {

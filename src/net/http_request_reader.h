@@ -81,6 +81,7 @@ class HttpRequestReader : public BodyReader {
   TimedSocket& socket_;
   const ServerOptions& options_;
   std::function<void()> on_body_end_;
+  std::function<void(std::uint64_t, boost::beast::string_view, boost::system::error_code&)> check_chunk_;
   boost::beast::flat_buffer buffer_;
   std::optional<Parser> parser_;
   std::optional<Clock::time_point> drain_deadline_;

@@ -269,6 +269,8 @@ INSTANTIATE_TEST_SUITE_P(
         BadRequest{"ChunkSizePrefixed", CHUNKED "0x1\r\na\r\n0\r\n\r\n", 400},
         BadRequest{"ChunkSizeSpaced", CHUNKED " 1\r\na\r\n0\r\n\r\n", 400},
         BadRequest{"ChunkSizeHuge", CHUNKED "10000000000000000\r\na\r\n0\r\n\r\n", 400},
+        BadRequest{"ChunkSizeOverflow", CHUNKED "ffffffffffffffff\r\na\r\n0\r\n\r\n", 400},
+        BadRequest{"LengthOverflow", POST_ECHO "Content-Length: 18446744073709551615\r\n\r\n", 400},
         BadRequest{"ChunkSizeLineFeed", CHUNKED "1\na\n0\n\n", 400},
         BadRequest{"ChunkTooLong", CHUNKED "1\r\nab\r\n0\r\n\r\n", 400},
         BadRequest{"ChunkExtensionLineFeed", CHUNKED "1;\na\r\na\r\n0\r\n\r\n", 400},
