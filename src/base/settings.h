@@ -146,6 +146,8 @@ struct Settings {
   std::uint16_t tool_call_server_port = 3033;
   std::chrono::milliseconds tool_call_request_timeout{300'000};
 
+  std::string worker_user;  ///< whom a worker becomes, NAME or UID[:GID]; empty: it stays who it is
+
   // Health and metrics of a worker
   std::string worker_health_host = "127.0.0.1";
   std::uint16_t worker_health_port = 3113;
