@@ -197,7 +197,7 @@ Finding Cell(const Settings& settings, const RootChoice& root) {
   JailerSettings jailer_settings = MakeJailerSettings(settings, root);
   jailer_settings.max_cells = 1;
   jailer_settings.pool_size = 0;
-  LocalSandbox sandbox(io.get_executor(), {*jailer, jailer_settings});
+  LocalSandbox sandbox(io.get_executor(), {{*jailer}, jailer_settings});
   NoLog log;
   HealthMonitor health(io.get_executor(), sandbox, log, settings.health_max_age);
   Result<void> probed = Fail(ErrorCode::kInternal, "not tried");

@@ -8,6 +8,7 @@
 #include "app/shared_state.h"
 #include "app/wiring.h"
 #include "app/worker_service.h"
+#include "app/worker_user.h"
 
 namespace codeapi {
 namespace {
@@ -28,8 +29,12 @@ Result<Settings> EffectiveSettings(const ServeOptions& options) {
 // Everything that `codeapi serve` is, in the order it is built; destroyed the other way round.
 class AllInOne {
  public:
-  AllInOne(Settings settings, std::string jailer, const RootChoice& root)
-      : host_(std::move(settings)), worker_(host_, std::move(jailer), root) {}
+  AllInOne(Settings settings, std::string jailer, const RootChoice& root, Unprivileged unprivileged)
+      : host_(std::move(settings)),
+        worker_(host_, std::move(jailer), root, std::move(unprivileged.launcher)) {
+    if (unprivileged.bound)
+      host_.Keep(host_.settings.host, host_.settings.service_port, std::move(unprivileged.bound));
+  }
 
   /// What needs no connection to anything.
   Result<void> Open() {
@@ -71,7 +76,7 @@ class AllInOne {
     Say(co_await host_.Signal() + ": finishing what runs");
     co_await Stop();
     Say("stopped");
-    co_return 0;
+    co_return host_.status();
   }
 
   asio::awaitable<bool> Healthy() {
@@ -105,7 +110,9 @@ int ServeCommand(const ServeOptions& options) {
   if (!jailer) return Say(jailer.error().message), 1;
   const RootChoice root = ChooseRoot(*settings);
   Say(DescribeRoot(root));
-  AllInOne service(std::move(*settings), std::move(*jailer), root);
+  auto unprivileged = LeavePrivileges(*settings, *jailer, root, settings->host, settings->service_port);
+  if (!unprivileged) return Say(unprivileged.error().message), 1;
+  AllInOne service(std::move(*settings), std::move(*jailer), root, std::move(*unprivileged));
   if (auto opened = service.Open(); !opened) return Say(opened.error().message), 1;
   return service.Run();
 }

@@ -12,6 +12,7 @@
 #include "app/wiring.h"
 #include "app/worker_routes.h"
 #include "app/worker_service.h"
+#include "app/worker_user.h"
 
 namespace codeapi {
 namespace {
@@ -30,8 +31,13 @@ Result<Settings> EffectiveSettings(const WorkerOptions& options) {
 // Everything that `codeapi worker` is, in the order it is built; destroyed the other way round.
 class WorkerRole {
  public:
-  WorkerRole(Settings settings, std::string jailer, const RootChoice& root)
-      : host_(std::move(settings)), worker_(host_, std::move(jailer), root) {}
+  WorkerRole(Settings settings, std::string jailer, const RootChoice& root, Unprivileged unprivileged)
+      : host_(std::move(settings)),
+        worker_(host_, std::move(jailer), root, std::move(unprivileged.launcher)) {
+    if (unprivileged.bound)
+      host_.Keep(host_.settings.worker_health_host, host_.settings.worker_health_port,
+                 std::move(unprivileged.bound));
+  }
 
   /// What needs no connection to anything.
   Result<void> Open() {
@@ -69,7 +75,7 @@ class WorkerRole {
     co_await watch.Stop();
     co_await (*server)->stop(std::chrono::milliseconds(0));
     Say("stopped");
-    co_return 0;
+    co_return host_.status();
   }
 
   // On stderr, for whoever started it, whenever it changes.
@@ -95,7 +101,10 @@ int WorkerCommand(const WorkerOptions& options) {
   if (!jailer) return Say(jailer.error().message), 1;
   const RootChoice root = ChooseRoot(*settings);
   Say(DescribeRoot(root));
-  WorkerRole role(std::move(*settings), std::move(*jailer), root);
+  auto unprivileged =
+      LeavePrivileges(*settings, *jailer, root, settings->worker_health_host, settings->worker_health_port);
+  if (!unprivileged) return Say(unprivileged.error().message), 1;
+  WorkerRole role(std::move(*settings), std::move(*jailer), root, std::move(*unprivileged));
   if (auto opened = role.Open(); !opened) return Say(opened.error().message), 1;
   return role.Run();
 }

@@ -10,10 +10,30 @@
 
 namespace codeapi {
 
-WorkerService::WorkerService(ServiceHost& host, std::string jailer, const RootChoice& root)
+namespace {
+
+LocalSandboxOptions MakeSandboxOptions(ServiceHost& host, std::string jailer, const RootChoice& root,
+                                       std::shared_ptr<JailerProcess> launcher) {
+  LocalSandboxOptions out;
+  out.jailer.path = std::move(jailer);
+  out.settings = MakeJailerSettings(host.settings, root);
+  out.root = FollowRoot(root);
+  out.launcher = std::move(launcher);
+  // While the jailer lives, what runs can finish.
+  out.launcher_lost = [&host] {
+    host.EndWith("what starts jailers has died, and user " + host.settings.worker_user +
+                 " (CODEAPI_WORKER_USER) cannot start one that makes cells: ending with an error, to be "
+                 "started again as root");
+  };
+  return out;
+}
+
+}  // namespace
+
+WorkerService::WorkerService(ServiceHost& host, std::string jailer, const RootChoice& root,
+                             std::shared_ptr<JailerProcess> launcher)
     : host_(host),
-      sandbox_(host.executor(),
-               {std::move(jailer), MakeJailerSettings(host.settings, root), FollowRoot(root)}),
+      sandbox_(host.executor(), MakeSandboxOptions(host, std::move(jailer), root, std::move(launcher))),
       metered_(sandbox_, host.metrics),
       health_(host.executor(), sandbox_, *host.log, host.settings.health_max_age,
               [this](bool ran) { Probed(ran); }),

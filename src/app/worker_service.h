@@ -25,8 +25,9 @@ namespace codeapi {
 /// Takes jobs and runs them in cells. What it is given must outlive Stop().
 class WorkerService {
  public:
-  /// `jailer` is FindJailer()'s answer.
-  WorkerService(ServiceHost& host, std::string jailer, const RootChoice& root);
+  /// `jailer` is FindJailer()'s answer, `launcher` what starts it where this process may not.
+  WorkerService(ServiceHost& host, std::string jailer, const RootChoice& root,
+                std::shared_ptr<JailerProcess> launcher = {});
 
   /// Starts the jailer, and tells the operator what this host cannot isolate. False, with the reason told,
   /// when no cell can be made.

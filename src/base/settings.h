@@ -149,12 +149,13 @@ struct Settings {
   std::string egress_gateway_file_server_url;
   std::string egress_gateway_tool_call_server_url;
   std::string egress_ledger_redis_url;
-  std::string worker_user;  ///< a name or a number; empty: the one it was started as
 
   // Tool-call server
   std::string tool_call_server_host = "127.0.0.1";
   std::uint16_t tool_call_server_port = 3033;
   std::chrono::milliseconds tool_call_request_timeout{300'000};
+
+  std::string worker_user;  ///< whom a worker becomes, NAME or UID[:GID]; empty: it stays who it is
 
   // Health and metrics of a worker
   std::string worker_health_host = "127.0.0.1";

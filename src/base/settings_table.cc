@@ -281,8 +281,10 @@ constexpr SettingInfo kTable[] = {
     {"CODEAPI_DEBIAN_KEYRING", "", kPath, &S::debian_keyring, kPackageInit,
      "keys that both archives are signed with; unset: those of debian-archive-keyring"},
 
-    {"CODEAPI_WORKER_USER", "", kString, &S::worker_user, kWorker,
-     "user that a worker started as root becomes, once its jailer runs: a name or a number", 1, 255},
+    {"CODEAPI_WORKER_USER", "", kString, &S::worker_user, kBack,
+     "user that a worker started as root becomes for good, once it has what starts its jailers: NAME or "
+     "UID[:GID]; unset: it stays root",
+     1, 64},
     {"WORKER_HEALTH_HOST", "CODEAPI_WORKER_HEALTH_HOST", kString, &S::worker_health_host, kWorker,
      "address a worker's health and metrics are served on", 1, 255},
     {"WORKER_HEALTH_PORT", "", kInteger, &S::worker_health_port, kWorker,

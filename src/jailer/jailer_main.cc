@@ -14,6 +14,7 @@
 #include "jailer/event_loop.h"
 #include "jailer/host.h"
 #include "jailer/jailer.h"
+#include "jailer/jailer_process.h"
 
 namespace {
 
@@ -42,8 +43,13 @@ int main(int argc, char** argv) {
     return 2;
   }
   ::fcntl(kStreamFd, F_SETFD, FD_CLOEXEC);
-  ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
   ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+  if (argc > 1 && std::strcmp(argv[1], codeapi::kLauncherArgument) == 0) {
+    return codeapi::RunLauncher(codeapi::UniqueFd(kStreamFd), {"/proc/self/exe", {argv + 2, argv + argc}});
+  }
+  // A launcher executes it under another name.
+  ::prctl(PR_SET_NAME, "codeapi-jailer", 0, 0, 0);
+  ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
   ::signal(SIGPIPE, SIG_IGN);
   // A Ctrl-C on the terminal is for the server: it lets programs finish and then closes the stream.
   ::signal(SIGINT, SIG_IGN);
