@@ -262,25 +262,15 @@ void CheckUser(const Check& check) {
                       check.RoleName()));
     return;
   }
-  const std::string& name = check.Text("CODEAPI_WORKER_USER");
-  const unsigned first = check.settings.sandbox_uid_base;
-  constexpr unsigned kPrograms = 65'536;
   if (check.facts.user != 0) {
     check.Add(
         "role worker was not started as root: it and its jailer would be one user; start it as root, with "
         "CODEAPI_WORKER_USER set");
-  } else if (name.empty()) {
+  } else if (check.Text("CODEAPI_WORKER_USER").empty()) {
     check.Add(
         "CODEAPI_WORKER_USER is not set: the worker would stay root; set it to a user that nobody else is");
-  } else if (!check.facts.worker_user) {
-    check.Add(
-        "CODEAPI_WORKER_USER names no user of this machine; make it with useradd --system, or give a number");
-  } else if (*check.facts.worker_user == 0) {
-    check.Add("CODEAPI_WORKER_USER is root; set it to a user that nobody else is");
-  } else if (*check.facts.worker_user >= first && *check.facts.worker_user - first < kPrograms) {
-    check.Add(
-        "CODEAPI_WORKER_USER is a user that programs run as (CODEAPI_SANDBOX_UID_BASE and the 65536 above); "
-        "choose another");
+  } else if (!check.facts.worker_user_problem.empty()) {
+    check.Add(check.facts.worker_user_problem);
   }
 }
 

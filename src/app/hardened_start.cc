@@ -1,12 +1,12 @@
 #include "app/hardened_start.h"
 
-#include <pwd.h>
 #include <unistd.h>
 
-#include <charconv>
+#include <cstdint>
 #include <string_view>
 
 #include "app/wiring.h"
+#include "app/worker_user.h"
 #include "jail/cgroup.h"
 
 extern char** environ;
@@ -25,12 +25,12 @@ std::vector<std::string> VariablesSet() {
   return names;
 }
 
-std::optional<unsigned> UserId(const std::string& user) {
-  unsigned id = 0;
-  const auto [end, error] = std::from_chars(user.data(), user.data() + user.size(), id);
-  if (!user.empty() && error == std::errc() && end == user.data() + user.size()) return id;
-  const passwd* entry = user.empty() ? nullptr : ::getpwnam(user.c_str());
-  return entry == nullptr ? std::nullopt : std::optional<unsigned>(entry->pw_uid);
+std::string WorkerUserProblem(const Settings& settings) {
+  if (settings.worker_user.empty()) return "";
+  const std::uint32_t cells =
+      2 * MakeJailerSettings(settings, {}).max_cells;  // two jailers at a time, at most
+  const auto user = ParseWorkerUser(settings.worker_user, settings.sandbox_uid_base, cells);
+  return user ? "" : user.error().message;
 }
 
 std::string CgroupProblem(CgroupMode mode) {
@@ -50,7 +50,7 @@ std::string CgroupProblem(CgroupMode mode) {
 HostFacts ProbeHost(const Settings& settings, bool cells) {
   HostFacts facts;
   facts.user = ::geteuid();
-  facts.worker_user = UserId(settings.worker_user);
+  facts.worker_user_problem = WorkerUserProblem(settings);
   facts.root_is_hosts = ChooseRoot(settings).path.empty();
   if (cells && settings.cgroup != CgroupMode::kNone) facts.cgroup_problem = CgroupProblem(settings.cgroup);
   facts.variables = VariablesSet();

@@ -29,9 +29,10 @@ Result<Settings> EffectiveSettings(const ServeOptions& options) {
 // Everything that `codeapi serve` is, in the order it is built; destroyed the other way round.
 class AllInOne {
  public:
-  AllInOne(Settings settings, std::string jailer, const RootChoice& root, Unprivileged unprivileged)
+  AllInOne(Settings settings, std::string jailer, const RootChoice& root, const std::string& manifest_keys,
+           Unprivileged unprivileged)
       : host_(std::move(settings)),
-        worker_(host_, std::move(jailer), root, std::move(unprivileged.launcher)) {
+        worker_(host_, std::move(jailer), root, manifest_keys, std::move(unprivileged.launcher)) {
     if (unprivileged.bound)
       host_.Keep(host_.settings.host, host_.settings.service_port, std::move(unprivileged.bound));
   }
@@ -108,11 +109,14 @@ int ServeCommand(const ServeOptions& options) {
   if (!settings) return Say(settings.error().message), 1;
   auto jailer = FindJailer(*settings);
   if (!jailer) return Say(jailer.error().message), 1;
+  const auto manifest_keys = ManifestKeys(*settings);
+  if (!manifest_keys) return Say(manifest_keys.error().message), 1;
   const RootChoice root = ChooseRoot(*settings);
   Say(DescribeRoot(root));
-  auto unprivileged = LeavePrivileges(*settings, *jailer, root, settings->host, settings->service_port);
+  auto unprivileged = LeavePrivileges(*settings, MakeJailerCommand(*jailer, *manifest_keys), root,
+                                      settings->host, settings->service_port);
   if (!unprivileged) return Say(unprivileged.error().message), 1;
-  AllInOne service(std::move(*settings), std::move(*jailer), root, std::move(*unprivileged));
+  AllInOne service(std::move(*settings), std::move(*jailer), root, *manifest_keys, std::move(*unprivileged));
   if (auto opened = service.Open(); !opened) return Say(opened.error().message), 1;
   return service.Run();
 }

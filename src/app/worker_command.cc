@@ -20,6 +20,12 @@ namespace {
 Result<Settings> EffectiveSettings(const WorkerOptions& options) {
   auto settings = LoadSettings();
   if (!settings) return settings;
+  if (!settings->manifest_private_key.empty()) {
+    // Of those who come from the reference, where the worker signed.
+    Say("warning: CODEAPI_EXECUTION_MANIFEST_PRIVATE_KEY belongs to the API alone; a worker that has it can "
+        "sign");
+    settings->manifest_private_key.clear();
+  }
   if (options.health_host) settings->worker_health_host = *options.health_host;
   if (options.health_port) settings->worker_health_port = static_cast<std::uint16_t>(*options.health_port);
   auto checked = CheckHardened(kWorker, *settings);
@@ -31,9 +37,10 @@ Result<Settings> EffectiveSettings(const WorkerOptions& options) {
 // Everything that `codeapi worker` is, in the order it is built; destroyed the other way round.
 class WorkerRole {
  public:
-  WorkerRole(Settings settings, std::string jailer, const RootChoice& root, Unprivileged unprivileged)
+  WorkerRole(Settings settings, std::string jailer, const RootChoice& root, const std::string& manifest_keys,
+             Unprivileged unprivileged)
       : host_(std::move(settings)),
-        worker_(host_, std::move(jailer), root, std::move(unprivileged.launcher)) {
+        worker_(host_, std::move(jailer), root, manifest_keys, std::move(unprivileged.launcher)) {
     if (unprivileged.bound)
       host_.Keep(host_.settings.worker_health_host, host_.settings.worker_health_port,
                  std::move(unprivileged.bound));
@@ -99,12 +106,14 @@ int WorkerCommand(const WorkerOptions& options) {
   if (!settings) return Say(settings.error().message), 1;
   auto jailer = FindJailer(*settings);
   if (!jailer) return Say(jailer.error().message), 1;
+  const auto manifest_keys = ManifestKeys(*settings);
+  if (!manifest_keys) return Say(manifest_keys.error().message), 1;
   const RootChoice root = ChooseRoot(*settings);
   Say(DescribeRoot(root));
-  auto unprivileged =
-      LeavePrivileges(*settings, *jailer, root, settings->worker_health_host, settings->worker_health_port);
+  auto unprivileged = LeavePrivileges(*settings, MakeJailerCommand(*jailer, *manifest_keys), root,
+                                      settings->worker_health_host, settings->worker_health_port);
   if (!unprivileged) return Say(unprivileged.error().message), 1;
-  WorkerRole role(std::move(*settings), std::move(*jailer), root, std::move(*unprivileged));
+  WorkerRole role(std::move(*settings), std::move(*jailer), root, *manifest_keys, std::move(*unprivileged));
   if (auto opened = role.Open(); !opened) return Say(opened.error().message), 1;
   return role.Run();
 }

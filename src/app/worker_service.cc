@@ -13,9 +13,10 @@ namespace codeapi {
 namespace {
 
 LocalSandboxOptions MakeSandboxOptions(ServiceHost& host, std::string jailer, const RootChoice& root,
+                                       const std::string& manifest_keys,
                                        std::shared_ptr<JailerProcess> launcher) {
   LocalSandboxOptions out;
-  out.jailer.path = std::move(jailer);
+  out.jailer = MakeJailerCommand(std::move(jailer), manifest_keys);
   out.settings = MakeJailerSettings(host.settings, root);
   out.root = FollowRoot(root);
   out.launcher = std::move(launcher);
@@ -31,9 +32,11 @@ LocalSandboxOptions MakeSandboxOptions(ServiceHost& host, std::string jailer, co
 }  // namespace
 
 WorkerService::WorkerService(ServiceHost& host, std::string jailer, const RootChoice& root,
-                             std::shared_ptr<JailerProcess> launcher)
+                             const std::string& manifest_keys, std::shared_ptr<JailerProcess> launcher)
     : host_(host),
-      sandbox_(host.executor(), MakeSandboxOptions(host, std::move(jailer), root, std::move(launcher))),
+      admission_(MakeJobAdmission(host.settings, manifest_keys, *host.log)),
+      sandbox_(host.executor(),
+               MakeSandboxOptions(host, std::move(jailer), root, manifest_keys, std::move(launcher))),
       metered_(sandbox_, host.metrics),
       health_(host.executor(), sandbox_, *host.log, host.settings.health_max_age,
               [this](bool ran) { Probed(ran); }),
@@ -68,7 +71,7 @@ void WorkerService::Take(JobQueue& queue, ObjectStore& objects) {
   host_.metrics.on_scrape(
       [this] { metrics_.waiting_programs().Set(static_cast<double>(tools_->waiting())); });
   worker_ = std::make_unique<Worker>(host_.executor(), queue, *executor_, *tools_, *host_.log,
-                                     host_.settings.max_concurrent_jobs, &metrics_);
+                                     host_.settings.max_concurrent_jobs, &metrics_, &admission_);
   if (sick_) worker_->Pause();
   worker_->Start();
 }

@@ -25,9 +25,10 @@ namespace codeapi {
 /// Takes jobs and runs them in cells. What it is given must outlive Stop().
 class WorkerService {
  public:
-  /// `jailer` is FindJailer()'s answer, `launcher` what starts it where this process may not.
+  /// `jailer` is FindJailer()'s answer, `manifest_keys` that of ManifestKeys(), `launcher` what starts it
+  /// where this process may not.
   WorkerService(ServiceHost& host, std::string jailer, const RootChoice& root,
-                std::shared_ptr<JailerProcess> launcher = {});
+                const std::string& manifest_keys, std::shared_ptr<JailerProcess> launcher = {});
 
   /// Starts the jailer, and tells the operator what this host cannot isolate. False, with the reason told,
   /// when no cell can be made.
@@ -54,6 +55,7 @@ class WorkerService {
   void Probed(bool ran);
 
   ServiceHost& host_;
+  JobAdmission admission_;
   LocalSandbox sandbox_;
   MeteredSandbox metered_;
   HealthMonitor health_;  // uses the sandbox itself: canaries are not counted

@@ -153,7 +153,7 @@ Result<WorkerUser> ParseWorkerUser(const std::string& text, std::uint32_t uid_ba
   return user;
 }
 
-Result<Unprivileged> LeavePrivileges(const Settings& settings, const std::string& jailer,
+Result<Unprivileged> LeavePrivileges(const Settings& settings, const JailerCommand& jailer,
                                      const RootChoice& root, const std::string& address, std::uint16_t port) {
   if (settings.worker_user.empty()) return Unprivileged();
   // Two jailers at a time have user ids of their own.
@@ -165,7 +165,7 @@ Result<Unprivileged> LeavePrivileges(const Settings& settings, const std::string
                                                  kSetting, settings.worker_user, ::geteuid()));
   }
   if (auto single = CheckSingleThreaded(); !single) return std::unexpected(single.error());
-  auto launcher = SpawnLauncher({jailer});
+  auto launcher = SpawnLauncher(jailer);
   if (!launcher) return std::unexpected(launcher.error());
   Unprivileged out;
   out.launcher = std::make_shared<JailerProcess>(std::move(*launcher));

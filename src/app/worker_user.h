@@ -39,7 +39,7 @@ struct Unprivileged {
 ///
 /// kInvalid, with what to do about it, when the user cannot use what it will have to. After an error the
 /// process may be half-way and must end.
-Result<Unprivileged> LeavePrivileges(const Settings& settings, const std::string& jailer,
+Result<Unprivileged> LeavePrivileges(const Settings& settings, const JailerCommand& jailer,
                                      const RootChoice& root, const std::string& address, std::uint16_t port);
 
 }  // namespace codeapi

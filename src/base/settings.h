@@ -137,13 +137,13 @@ struct Settings {
   // File server
   std::string file_server_host = "127.0.0.1";
   std::uint16_t file_server_port = 3000;
-  std::string file_server_url;  ///< empty: objects are kept by this process itself
+  std::string file_server_url;       ///< empty: objects are kept by this process itself
+  std::string manifest_private_key;  ///< Ed25519, PEM or base64 of PKCS#8; a secret
+  std::string manifest_public_keys;  ///< Ed25519, PEM or base64 of SPKI; one, or two with a comma between
   std::string internal_service_token;
   bool allow_unauthenticated_internal = false;
 
   // Signed executions and the egress gateway (docs/adr/0008-hardened-mode.md)
-  std::string execution_manifest_private_key;
-  std::string execution_manifest_public_key;
   std::string egress_gateway_url;
   std::string egress_grant_secret;
   std::string egress_gateway_file_server_url;

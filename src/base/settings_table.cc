@@ -235,11 +235,6 @@ constexpr SettingInfo kTable[] = {
     {"CODEAPI_ALLOW_UNAUTHENTICATED_INTERNAL", "", kBoolean, &S::allow_unauthenticated_internal,
      kFileServer | kToolCallServer, "let anyone who reaches an internal service use it"},
 
-    {"CODEAPI_EXECUTION_MANIFEST_PRIVATE_KEY", "", kSecret, &S::execution_manifest_private_key, kApi,
-     "Ed25519 key that executions are signed with, PEM or base64 of PKCS#8"},
-    {"SANDBOX_EXECUTION_MANIFEST_PUBLIC_KEY", "", kDocument, &S::execution_manifest_public_key,
-     kWorker | kEgressGateway,
-     "Ed25519 key that belongs to it, PEM or base64 of SPKI; up to two, separated by a comma"},
     {"EGRESS_GATEWAY_URL", "", kString, &S::egress_gateway_url, kWorker,
      "egress gateway that a worker reaches files and tools through", 1, 2048},
     {"CODEAPI_EGRESS_GRANT_SECRET", "", kSecret, &S::egress_grant_secret, kEgressGateway,
@@ -258,6 +253,14 @@ constexpr SettingInfo kTable[] = {
     {"TOOL_CALL_REQUEST_TIMEOUT", "CODEAPI_TOOL_CALL_REQUEST_TIMEOUT", kDuration,
      &S::tool_call_request_timeout, kToolCallServer,
      "how long a call over the tool-call server waits for its result", 100, kDay},
+
+    {"CODEAPI_EXECUTION_MANIFEST_PRIVATE_KEY", "", kDocument, &S::manifest_private_key, kFront,
+     "Ed25519 key that jobs are signed with, PEM or base64 of PKCS#8; unset: jobs are not signed"},
+    {"SANDBOX_EXECUTION_MANIFEST_PUBLIC_KEY", "", kDocument, &S::manifest_public_keys,
+     kServe | kApi | kWorker | kEgressGateway,
+     "Ed25519 key that jobs must be signed with, PEM or base64 of SPKI; two while it is changed, separated "
+     "by "
+     "a comma"},
 
     {"CODEAPI_DATA_DIR", "", kPath, &S::data_dir, kStores | kKeys,
      "where files and state are kept; unset: chosen at start"},
@@ -362,8 +365,8 @@ constexpr SettingInfo kTable[] = {
 
     {"SANDBOX_MAX_FILE_SIZE", "CODEAPI_SANDBOX_MAX_FILE_SIZE", kSize, &S::max_file_size, kLimits,
      "largest file that is returned", 1, kTiB},
-    {"SANDBOX_MAX_OUTPUT_FILES", "CODEAPI_SANDBOX_MAX_OUTPUT_FILES", kInteger, &S::max_output_files, kLimits,
-     "files returned by one execution", 0, 10'000},
+    {"SANDBOX_MAX_OUTPUT_FILES", "CODEAPI_SANDBOX_MAX_OUTPUT_FILES", kInteger, &S::max_output_files,
+     kLimits | kApi, "files returned by one execution", 0, 10'000},
     {"SANDBOX_MAX_INPUT_FILES", "CODEAPI_SANDBOX_MAX_INPUT_FILES", kInteger, &S::max_input_files, kFront,
      "files given to one execution", 0, 10'000},
     {"SANDBOX_INPUT_CACHE_MAX_BYTES", "CODEAPI_INPUT_CACHE_BYTES", kSize, &S::input_cache_bytes, kBack,

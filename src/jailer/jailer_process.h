@@ -7,6 +7,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -25,6 +26,17 @@ struct JailerCommand {
   std::string path;                         ///< of codeapi-jailer
   std::vector<std::string> arguments = {};  ///< of every jailer, also of a launcher's
 };
+
+/// The argument by which a jailer learns whose manifests it believes.
+inline constexpr const char* kManifestKeysOption = "--manifest-keys=";
+
+/// The jailer at `path` that takes runs with manifests of these keys only, for ManifestVerifier::FromText();
+/// empty: any.
+inline JailerCommand MakeJailerCommand(std::string path, const std::string& manifest_keys) {
+  JailerCommand out{std::move(path)};
+  if (!manifest_keys.empty()) out.arguments.push_back(kManifestKeysOption + manifest_keys);
+  return out;
+}
 
 /// Starts a jailer as a child of this process, with no variable of its environment. Thread-safe.
 Result<JailerProcess> SpawnJailer(const JailerCommand& command);

@@ -13,7 +13,7 @@
 namespace codeapi {
 
 struct LocalSandboxOptions {
-  JailerCommand jailer;  ///< the codeapi-jailer executable, beside which is codeapi-init
+  JailerCommand jailer;  ///< MakeJailerCommand()'s answer; beside the executable is codeapi-init
   JailerSettings settings;
   /// Asked before each run for the root of new cells; a new answer starts a new jailer for the runs from then
   /// on, while those under way go on in theirs. Called on one strand. Empty: settings.root, always.

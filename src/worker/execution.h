@@ -33,6 +33,7 @@ struct ExecutionRequest {
   // Not part of the text: the queue knows them, and the worker fills them in.
   TraceContext trace;      ///< the worker's hop
   std::string log_tenant;  ///< LogHash() of the tenant
+  std::string manifest;    ///< token of the job's manifest, if it has one
 
   std::string Encode() const;
   static Result<ExecutionRequest> Decode(std::string_view text);

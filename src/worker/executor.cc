@@ -97,6 +97,7 @@ RunRequest Executor::MakeRun(const ExecutionRequest& request, const std::string&
     run.entry = NamesInSource(*runtime, request.code).entry;
   }
   run.args = request.args;
+  run.manifest = request.manifest;
   if (request.runtime == "py") {
     run.data = LooksLikeDataWork(request.code);
     for (const InputRef& file : request.files) {
@@ -147,6 +148,8 @@ ExecutionAnswer Executor::Refuse(const ExecutionRequest& request, const Error& e
       return ErrorAnswer(502, "session_input_source_failed", "Input file service is unavailable");
     case ErrorCode::kCancelled:
       return ErrorAnswer(499, "execution_cancelled");
+    case ErrorCode::kConflict:  // not what was signed, or no longer
+      return ErrorAnswer(502, "sandbox_execution_failed", "Sandbox execution failed");
     default:
       return ErrorAnswer(503, "sandbox_setup_failed", "The sandbox could not be set up; please try again");
   }

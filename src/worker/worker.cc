@@ -27,9 +27,10 @@ namespace {
 constexpr auto kQueueRetry = std::chrono::seconds(1);
 
 // What the log says of an execution beyond its request.
-void Mark(ExecutionRequest& request, const JobSpec& job) {
+void Mark(ExecutionRequest& request, const JobSpec& job, const AdmittedJob& admitted) {
   request.trace = ContinueTrace(job.trace).value_or(TraceContext{});
   request.log_tenant = LogHash(job.tenant);
+  request.manifest = admitted.manifest;
 }
 
 // co_spawn wants results that can be made from nothing, which a lease cannot.
@@ -49,13 +50,15 @@ struct Worker::Seat {
 };
 
 struct Worker::Shared {
-  Shared(asio::any_io_executor e, JobQueue& q, Executor& r, ToolPrograms& t, Log& l, int n, WorkerMetrics* m)
+  Shared(asio::any_io_executor e, JobQueue& q, Executor& r, ToolPrograms& t, Log& l, int n, WorkerMetrics* m,
+         const JobAdmission* a)
       : executor(std::move(e)),
         queue(q),
         runner(r),
         tools(t),
         log(l),
         metrics(m),
+        admission(a),
         give_up(executor),
         ended(executor, static_cast<std::size_t>(n)) {
     for (int i = 0; i < n; ++i) seats.push_back(std::make_shared<Seat>(executor));
@@ -66,6 +69,7 @@ struct Worker::Shared {
   ToolPrograms& tools;
   Log& log;
   WorkerMetrics* metrics;
+  const JobAdmission* admission;
   std::vector<std::shared_ptr<Seat>> seats;
   std::atomic<bool> paused = false, stopping = false;
   std::atomic<int> pauses = 0;
@@ -75,9 +79,9 @@ struct Worker::Shared {
 };
 
 Worker::Worker(asio::any_io_executor executor, JobQueue& queue, Executor& runner, ToolPrograms& tools,
-               Log& log, int concurrency, WorkerMetrics* metrics)
-    : shared_(
-          std::make_shared<Shared>(std::move(executor), queue, runner, tools, log, concurrency, metrics)) {}
+               Log& log, int concurrency, WorkerMetrics* metrics, const JobAdmission* admission)
+    : shared_(std::make_shared<Shared>(std::move(executor), queue, runner, tools, log, concurrency, metrics,
+                                       admission)) {}
 
 void Worker::Start() {
   for (const auto& seat : shared_->seats) asio::co_spawn(seat->strand, Loop(shared_, seat), asio::detached);
@@ -107,27 +111,39 @@ asio::awaitable<void> Worker::Wait(std::chrono::milliseconds grace) {
   }
 }
 
-// The job's answer; an error for a payload that is none of ours.
+// Holds the job to its manifest, where that is asked for, and has it done.
+asio::awaitable<Result<Worker::Done>> Worker::Admit(Shared& shared, const JobSpec& job,
+                                                    std::optional<WorkerMetrics::Job>& counted) {
+  if (shared.admission == nullptr) co_return co_await Answer(shared, job, {job.payload, {}, {}, 0}, counted);
+  auto admitted = shared.admission->Admit(job);
+  if (!admitted) co_return Done{std::move(admitted.error()), true};
+  auto done = co_await Answer(shared, job, *admitted, counted);
+  if (done) done->text = shared.admission->Seal(*admitted, std::move(done->text));
+  co_return done;
+}
+
+// The job's answer; an error for a text that is none of ours.
 asio::awaitable<Result<Worker::Done>> Worker::Answer(Shared& shared, const JobSpec& job,
+                                                     const AdmittedJob& admitted,
                                                      std::optional<WorkerMetrics::Job>& counted) {
   const auto count = [&](const std::string& runtime) {
     if (shared.metrics != nullptr) counted.emplace(*shared.metrics, runtime);
   };
-  if (ToolJob::Is(job.payload)) {
-    auto round = ToolJob::Decode(job.payload);
+  if (ToolJob::Is(admitted.text)) {
+    auto round = ToolJob::Decode(admitted.text);
     if (!round) co_return std::unexpected(round.error());
     if (round->request) {
       count(round->request->runtime);
-      Mark(*round->request, job);
+      Mark(*round->request, job, admitted);
     }
     RoundAnswer answer = co_await shared.tools.Round(std::move(*round));
     answer.taker = shared.queue.taker();
     co_return Done{answer.Encode(), false};
   }
-  auto request = ExecutionRequest::Decode(job.payload);
+  auto request = ExecutionRequest::Decode(admitted.text);
   if (!request) co_return std::unexpected(request.error());
   count(request->runtime);
-  Mark(*request, job);
+  Mark(*request, job, admitted);
   const ExecutionAnswer answer = co_await shared.runner.Execute(std::move(*request));
   co_return Done{answer.Encode(), answer.status >= 500};
 }
@@ -157,7 +173,7 @@ asio::awaitable<void> Worker::RunJob(Shared& shared, Lease lease) {
   using namespace asio::experimental::awaitable_operators;  // NOLINT: the only way to get operator||
   std::optional<WorkerMetrics::Job> counted;
   auto outcome =
-      co_await (Answer(shared, lease.job(), counted) || lease.wait_cancelled() || shared.give_up.wait());
+      co_await (Admit(shared, lease.job(), counted) || lease.wait_cancelled() || shared.give_up.wait());
   if (outcome.index() == 2) co_await lease.hand_back();
   if (outcome.index() != 0) co_return;
   auto& answer = std::get<0>(outcome);
