@@ -8,7 +8,7 @@
 
 #include <boost/json.hpp>
 
-#include "auth/base64url.h"
+#include "base/base64url.h"
 #include "auth/strict_json.h"
 
 namespace codeapi {

@@ -10,7 +10,7 @@
 
 #include <boost/json.hpp>
 
-#include "auth/base64url.h"
+#include "base/base64url.h"
 #include "auth/jwt.h"
 #include "auth/jwt_key.h"
 #include "auth/jwt_testing.h"

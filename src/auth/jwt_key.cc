@@ -12,7 +12,7 @@
 #include <array>
 #include <utility>
 
-#include "auth/base64url.h"
+#include "base/base64url.h"
 #include "auth/strict_json.h"
 
 namespace codeapi {
