@@ -20,7 +20,8 @@ constexpr std::string_view kCallbackLabel = "codeapi-egress-callback:v1";
 constexpr std::int64_t kLastSecond = 253'402'300'799;  // of the year 9999
 constexpr std::uint64_t kMostBytes = 1ull << 50;
 
-// Reads the members of what we have written ourselves. One that is missing or of another type spoils the whole.
+// Reads the members of what we have written ourselves. One that is missing or of another type spoils the
+// whole.
 class Members {
  public:
   explicit Members(const json::object& object) : object_(object) {}
@@ -139,7 +140,8 @@ Allowed<Grant> Grant::Open(const Sealer& sealer, std::string_view text, TimePoin
 }
 
 std::string Handle::Seal(const Sealer& sealer) const {
-  return sealer.Seal(kHandleLabel, std::string(1, static_cast<char>(kind)) + grant_id + session_id + object_id);
+  return sealer.Seal(kHandleLabel,
+                     std::string(1, static_cast<char>(kind)) + grant_id + session_id + object_id);
 }
 
 Allowed<Handle> Handle::Open(const Sealer& sealer, std::string_view text, Kind kind, const Grant& grant) {
@@ -148,7 +150,8 @@ Allowed<Handle> Handle::Open(const Sealer& sealer, std::string_view text, Kind k
   if (!opened || opened->empty()) return Refuse(kMalformedHandle);
   const bool object = opened->front() == static_cast<char>(Kind::kObject);
   if (opened->size() != 1 + kIdLength * (object ? 3 : 2)) return Refuse(kMalformedHandle);
-  Handle handle{static_cast<Kind>(opened->front()), opened->substr(1, kIdLength), opened->substr(1 + kIdLength, kIdLength),
+  Handle handle{static_cast<Kind>(opened->front()), opened->substr(1, kIdLength),
+                opened->substr(1 + kIdLength, kIdLength),
                 object ? opened->substr(1 + 2 * kIdLength) : std::string()};
   if (!IsId(handle.grant_id) || !IsId(handle.session_id) || (object && !IsId(handle.object_id)))
     return Refuse(kMalformedHandle);

@@ -1,5 +1,5 @@
-// What the gateway gives to a worker for one round of one execution: a grant, and handles in place of ids. All are
-// sealed: a worker carries them and reads nothing in them.
+// What the gateway gives to a worker for one round of one execution: a grant, and handles in place of ids.
+// All are sealed: a worker carries them and reads nothing in them.
 #pragma once
 
 #include <chrono>
@@ -37,7 +37,8 @@ struct Grant {
   /// The grant, whatever its time. 400 `malformed` for a text that Seal() did not make.
   static Allowed<Grant> OpenAnyTime(const Sealer& sealer, std::string_view text);
   /// The grant if it is good at `now`; else also 401 `expired`.
-  static Allowed<Grant> Open(const Sealer& sealer, std::string_view text, std::chrono::system_clock::time_point now);
+  static Allowed<Grant> Open(const Sealer& sealer, std::string_view text,
+                             std::chrono::system_clock::time_point now);
 };
 
 /// In place of an id, of one grant only.
@@ -58,7 +59,7 @@ struct Handle {
 /// In place of the token of a tool-call session.
 struct CallbackToken {
   std::string grant_id, exec_id, session_id;
-  std::string token;                            ///< the tool-call server's
+  std::string token;                              ///< the tool-call server's
   std::optional<std::vector<std::string>> tools;  ///< that may be called; none given: all
   std::int64_t iat = 0, exp = 0;
 

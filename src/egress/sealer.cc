@@ -11,7 +11,7 @@
 #include <limits>
 #include <vector>
 
-#include "auth/base64url.h"
+#include "base/base64url.h"
 
 namespace codeapi {
 namespace {
@@ -57,7 +57,8 @@ Result<Sealer> Sealer::Make(std::string_view secret) {
   const OSSL_PARAM params[] = {
       OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, digest.data(), digest.size()),
       OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY, key.data(), key.size()),
-      OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_INFO, info.data(), info.size()), OSSL_PARAM_construct_end()};
+      OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_INFO, info.data(), info.size()),
+      OSSL_PARAM_construct_end()};
   std::shared_ptr<EVP_CIPHER> cipher(EVP_CIPHER_fetch(nullptr, "AES-256-GCM", nullptr), EVP_CIPHER_free);
   if (!kdf || !context || !cipher || EVP_KDF_derive(context.get(), root.data(), root.size(), params) != 1)
     return Fail(ErrorCode::kInternal, "cannot be used: OpenSSL has no HKDF or AES-256-GCM");
@@ -70,8 +71,8 @@ Sealer::Key Sealer::KeyOf(std::string_view salt) const {
   std::string info(salt);
   info += '\1';
   unsigned size = 0;
-  Need(HMAC(EVP_sha256(), root_.data(), static_cast<int>(root_.size()), Bytes(std::string_view(info)), info.size(),
-            key.data(), &size) != nullptr &&
+  Need(HMAC(EVP_sha256(), root_.data(), static_cast<int>(root_.size()), Bytes(std::string_view(info)),
+            info.size(), key.data(), &size) != nullptr &&
        size == key.size());
   return key;
 }
@@ -112,8 +113,8 @@ std::optional<std::string> Sealer::Open(std::string_view label, std::string_view
   Need(context && EVP_DecryptInit_ex2(context.get(), cipher_.get(), key.data(),
                                       Bytes(std::string_view(*random).substr(kSalt)), nullptr) == 1);
   Need(EVP_DecryptUpdate(context.get(), nullptr, &size, Bytes(label), Size(label)) == 1);
-  Need(text->empty() ||
-       EVP_DecryptUpdate(context.get(), Bytes(opened), &size, Bytes(std::string_view(*text)), Size(*text)) == 1);
+  Need(text->empty() || EVP_DecryptUpdate(context.get(), Bytes(opened), &size, Bytes(std::string_view(*text)),
+                                          Size(*text)) == 1);
   Need(EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_AEAD_SET_TAG, kTag, tag->data()) == 1);
   if (EVP_DecryptFinal_ex(context.get(), rest, &size) != 1) return {};
   return opened;

@@ -15,10 +15,10 @@ namespace codeapi {
 
 /// Seals with AES-256-GCM. Immutable and thread-safe; copies share what they need.
 ///
-/// Theory of operation. The secret becomes a root key by HKDF-SHA256. Each text has 24 random bytes: 12 of them derive
-/// a key from the root that is this text's own, 12 are its nonce. So nobody needs to count how many texts a secret has
-/// sealed: two would have to agree in all 24 bytes to harm each other. The label is authenticated and not sent, so that
-/// a text sealed for one use opens for no other.
+/// Theory of operation. The secret becomes a root key by HKDF-SHA256. Each text has 24 random bytes: 12 of
+/// them derive a key from the root that is this text's own, 12 are its nonce. So nobody needs to count how
+/// many texts a secret has sealed: two would have to agree in all 24 bytes to harm each other. The label is
+/// authenticated and not sent, so that a text sealed for one use opens for no other.
 class Sealer {
  public:
   static constexpr std::size_t kMinSecret = 32;  ///< bytes
