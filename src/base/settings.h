@@ -137,7 +137,9 @@ struct Settings {
   // File server
   std::string file_server_host = "127.0.0.1";
   std::uint16_t file_server_port = 3000;
-  std::string file_server_url;  ///< empty: objects are kept by this process itself
+  std::string file_server_url;       ///< empty: objects are kept by this process itself
+  std::string manifest_private_key;  ///< Ed25519, PEM or base64 of PKCS#8; a secret
+  std::string manifest_public_keys;  ///< Ed25519, PEM or base64 of SPKI; one, or two with a comma between
   std::string internal_service_token;
   bool allow_unauthenticated_internal = false;
 
@@ -145,6 +147,20 @@ struct Settings {
   std::string tool_call_server_host = "127.0.0.1";
   std::uint16_t tool_call_server_port = 3033;
   std::chrono::milliseconds tool_call_request_timeout{300'000};
+
+  // Egress gateway
+  std::string egress_gateway_host = "127.0.0.1";
+  std::uint16_t egress_gateway_port = 3190;
+  std::string egress_gateway_url;  ///< of a worker: empty: files are reached directly
+  std::string egress_gateway_file_server_url;
+  std::string egress_gateway_tool_call_server_url;
+  std::int64_t egress_max_file_bytes = 10'000'000;
+  std::string egress_grant_secret;
+  std::chrono::milliseconds egress_grant_ttl{900'000};
+  std::chrono::milliseconds egress_lease{15'000};
+  std::string egress_ledger_redis_url;
+  bool egress_ledger_required = false;
+  std::chrono::milliseconds egress_ledger_grace{300'000};
 
   // Health and metrics of a worker
   std::string worker_health_host = "127.0.0.1";
