@@ -6,6 +6,7 @@
 #include <string>
 
 #include "api/api_metrics.h"
+#include "api/job_seal.h"
 #include "auth/authenticator.h"
 #include "auth/concurrency_limiter.h"
 #include "auth/ownership.h"
@@ -36,6 +37,7 @@ struct ApiContext {
   /// Whether an execution sent now would be run, as far as this process can tell.
   std::function<asio::awaitable<bool>()> healthy;
   ApiMetrics* metrics = nullptr;  ///< none: nothing is counted
+  const JobSeal* seal = nullptr;  ///< none: jobs are not signed
 };
 
 /// A request that was let in.

@@ -24,6 +24,10 @@ Response SubmitFailed(const ApiContext& api, const Request& request, const std::
       return QueueUnavailable(error);
     case ErrorCode::kDeadline:
       return NamedError(504, "execution_timeout", "Execution timed out");
+    case ErrorCode::kForbidden:  // somebody else's words: there is no answer
+      return NamedError(502, "sandbox_execution_failed", "Sandbox execution failed");
+    case ErrorCode::kTooLarge:
+      return ErrorResponse(413, "Request too large: too many files, or their names are too long");
     default:
       return ErrorResponse(500, "Internal server error");
   }
@@ -47,11 +51,12 @@ asio::awaitable<Response> HandleExec(const ApiContext& api, ApiCall& call) {
   execution.memory_bytes = static_cast<std::uint64_t>(call.plan.run_memory_limit);
   const auto deadline = std::chrono::system_clock::now() + api.settings.job_timeout;
   if (api.metrics != nullptr) api.metrics->Submitted(execution.runtime);
-  auto submitted = co_await SubmitByDeadline(api.queue, {.id = execution.id,
-                                                         .tenant = call.principal.tenant,
-                                                         .payload = execution.Encode(),
-                                                         .deadline = deadline,
-                                                         .trace = call.request.trace.Header()});
+  auto submitted = co_await SubmitSigned(api, call.principal, {.request = execution},
+                                         {.id = execution.id,
+                                          .tenant = call.principal.tenant,
+                                          .payload = execution.Encode(),
+                                          .deadline = deadline,
+                                          .trace = call.request.trace.Header()});
   if (!submitted) co_return SubmitFailed(api, call.request, execution.id, submitted.error());
   auto answer = ExecutionAnswer::Decode(*submitted);
   if (!answer) co_return SubmitFailed(api, call.request, execution.id, answer.error());

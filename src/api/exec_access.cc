@@ -69,4 +69,16 @@ asio::awaitable<Result<std::string>> SubmitByDeadline(JobQueue& queue, JobSpec s
   co_return Fail(ErrorCode::kDeadline, "no answer came by the deadline");
 }
 
+asio::awaitable<Result<std::string>> SubmitSigned(const ApiContext& api, const Principal& principal,
+                                                  RoundToSign what, JobSpec spec) {
+  if (api.seal == nullptr) co_return co_await SubmitByDeadline(api.queue, std::move(spec));
+  auto payload = api.seal->Sign(principal, what, std::move(spec.payload));
+  if (!payload) co_return payload;
+  spec.payload = std::move(*payload);
+  const std::string job = spec.id;
+  auto answer = co_await SubmitByDeadline(api.queue, std::move(spec));
+  if (!answer) co_return answer;
+  co_return api.seal->Open(job, what.request.id, what.round, std::move(*answer));
+}
+
 }  // namespace codeapi

@@ -21,6 +21,11 @@ asio::awaitable<Result<bool>> MayRead(const ApiContext& api, const Principal& pr
 /// lost it, keeps no client waiting. Errors are the queue's; kDeadline then too.
 asio::awaitable<Result<std::string>> SubmitByDeadline(JobQueue& queue, JobSpec spec);
 
+/// The same with a job that is signed, and an answer that is a worker's, where there is a seal.
+/// kForbidden for an answer that is not; kTooLarge for more inputs than can be signed for.
+asio::awaitable<Result<std::string>> SubmitSigned(const ApiContext& api, const Principal& principal,
+                                                  RoundToSign what, JobSpec spec);
+
 /// Answers for a queue that said kUnavailable: 503 with what it means to the client.
 Response QueueUnavailable(const Error& error);
 

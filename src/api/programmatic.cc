@@ -122,6 +122,7 @@ asio::awaitable<Response> StartProgram(const ApiContext& api, ApiCall& call, con
   execution.record.owner = OwnerOf(call.principal);
   execution.record.request = request.Encode();
   execution.record.tools = json::serialize(ToolsToJson(parsed->tools));
+  execution.record.round = 1;
   if (const std::size_t size = execution.record.Encode().size(); size > kMaxToolRecord) {
     co_return ErrorResponse(
         413,
@@ -167,8 +168,13 @@ std::optional<Response> Accept(ToolRecord& record, std::vector<SentResult> sent,
 // With the execution's lock held.
 asio::awaitable<Response> Resume(const ApiContext& api, ApiCall& call, ToolExecution execution,
                                  std::vector<SentResult> sent, std::vector<StateLock>& held) {
-  ToolRecords records(api.state);
+  ToolRecords records = Records(api);
   auto record = co_await records.Load(execution.id);
+  if (!record && record.error().code == ErrorCode::kForbidden) {
+    api.log.Write(Severity::kError, "record refused",
+                  {{"execution", execution.id}, {"detail", record.error().message}});
+    co_return ErrorResponse(404, "Execution not found or expired");
+  }
   if (!record) co_return RetryLater();
   if (!*record) co_return ErrorResponse(404, "Execution not found or expired");
   if ((*record)->owner != OwnerOf(call.principal)) co_return ErrorResponse(403, "Forbidden");
@@ -190,6 +196,7 @@ asio::awaitable<Response> Resume(const ApiContext& api, ApiCall& call, ToolExecu
   if (auto refused = co_await Register(api, call, execution, held)) co_return std::move(*refused);
   // Before they are delivered: what a program has seen can be shown to it again.
   execution.record.answer.clear();
+  ++execution.record.round;
   if (auto saved = co_await records.Save(execution.id, execution.record, std::move(kept)); !saved) {
     co_return ToolFailure(503, execution.id,
                           "Failed to persist replay continuation; please retry the same request");
@@ -283,7 +290,7 @@ asio::awaitable<Response> HandleProgrammaticCancel(const ApiContext& api, ApiCal
   if ((*found)->substr(0, gap) != OwnerOf(call.principal)) co_return ErrorResponse(403, "Forbidden");
   const std::string rest = (*found)->substr(gap + 2);
   const std::size_t end = rest.find('\n');
-  co_await ToolRecords(api.state).Remove(rest.substr(end + 1));
+  co_await Records(api).Remove(rest.substr(end + 1));
   auto cancelled = co_await CancelJob(api, rest.substr(0, end), key, **found);
   if (!cancelled) co_return RetryLater();
   co_return JsonResponse(*cancelled ? 202 : 200, json::object{{"status", *cancelled ? "cancellation_requested"

@@ -52,7 +52,10 @@ asio::awaitable<void> Drop(const ApiContext& api, const ApiCall& call, const Too
                std::chrono::system_clock::now() + std::chrono::seconds(5)};
   spec.worker = execution.record.taker;
   spec.trace = call.request.trace.Header();
-  (void)co_await api.queue.submit(std::move(spec));
+  const auto request = ExecutionRequest::Decode(execution.record.request);
+  if (!request) co_return;
+  const RoundToSign what{*request, execution.record.round + 1, execution.record.tools, false};
+  (void)co_await SubmitSigned(api, call.principal, what, std::move(spec));
 }
 
 asio::awaitable<Response> Waits(const ApiContext& api, const ApiCall& call, ToolExecution execution,
@@ -70,17 +73,17 @@ asio::awaitable<Response> Waits(const ApiContext& api, const ApiCall& call, Tool
   record.taker = answer.taker;
   record.answer = RenderWaiting(execution.id, tools, answer);
   Response response = TextResponse(200, record.answer, kJsonType);
-  auto saved = co_await ToolRecords(api.state).Save(execution.id, record);
+  auto saved = co_await Records(api).Save(execution.id, record);
   if (!saved && saved.error().code == ErrorCode::kTooLarge) {
     // The inputs are in the calls as well. Who asks again hears it from the program, which still waits.
     record.answer.clear();
-    saved = co_await ToolRecords(api.state).Save(execution.id, record);
+    saved = co_await Records(api).Save(execution.id, record);
   }
   if (saved) co_return response;
   api.log.Write(Severity::kWarning, "tool calls not recorded",
                 {{"execution", execution.id}, {"detail", saved.error().message}});
   co_await Drop(api, call, execution);
-  co_await ToolRecords(api.state).Remove(execution.id);
+  co_await Records(api).Remove(execution.id);
   if (saved.error().code != ErrorCode::kTooLarge) {
     co_return ToolFailure(503, execution.id,
                           "Failed to persist replay state; please retry the request from scratch");
@@ -107,7 +110,7 @@ asio::awaitable<Response> Ends(const ApiContext& api, const ApiCall& call, ToolE
     execution.record.answer = answer.body;
     execution.record.request.clear();
     for (RecordedCall& made : execution.record.calls) made.input.clear();
-    (void)co_await ToolRecords(api.state).Save(execution.id, execution.record);
+    (void)co_await Records(api).Save(execution.id, execution.record);
   }
   co_return TextResponse(answer.status, std::move(answer.body), kJsonType);
 }
@@ -140,7 +143,10 @@ asio::awaitable<Result<RoundAnswer>> Submit(const ApiContext& api, const ApiCall
                std::chrono::system_clock::now() + api.settings.job_timeout};
   if (job.kind == ToolJob::Kind::kContinue) spec.worker = execution.record.taker;
   spec.trace = call.request.trace.Header();
-  auto submitted = co_await SubmitByDeadline(api.queue, std::move(spec));
+  const auto request = ExecutionRequest::Decode(execution.record.request);
+  if (!request) co_return std::unexpected(request.error());
+  const RoundToSign what{*request, execution.record.round, execution.record.tools, job.request.has_value()};
+  auto submitted = co_await SubmitSigned(api, call.principal, what, std::move(spec));
   if (!submitted) co_return std::unexpected(submitted.error());
   co_return RoundAnswer::Decode(*submitted);
 }
@@ -157,7 +163,7 @@ bool IsBehind(const ToolRecord& record, const RoundAnswer& answer) {
 
 // From the record: everything that was ever issued, with the results that are known.
 asio::awaitable<Result<ToolJob>> Replay(const ApiContext& api, const ToolExecution& execution) {
-  auto results = co_await ToolRecords(api.state).Results(execution.id, execution.record);
+  auto results = co_await Records(api).Results(execution.id, execution.record);
   if (!results) co_return std::unexpected(results.error());
   auto request = ExecutionRequest::Decode(execution.record.request);
   if (!request) co_return std::unexpected(request.error());
@@ -205,6 +211,12 @@ asio::awaitable<Response> PlayRound(const ApiContext& api, ApiCall& call, ToolEx
     auto replay = co_await Replay(api, execution);
     if (!replay) co_return SubmitFailed(api, call, execution, replay.error());
     api.log.Write(Severity::kWarning, "program is run again from its record", {{"execution", execution.id}});
+    ++execution.record.round;
+    if (api.seal != nullptr) {
+      // A round is played once, so its number must not be forgotten.
+      if (auto saved = co_await Records(api).Save(execution.id, execution.record); !saved)
+        co_return SubmitFailed(api, call, execution, saved.error());
+    }
     answer = co_await Submit(api, call, execution, *replay);
   }
   if (!answer) co_return SubmitFailed(api, call, execution, answer.error());

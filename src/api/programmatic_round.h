@@ -24,6 +24,11 @@ struct ToolExecution {
 asio::awaitable<Response> PlayRound(const ApiContext& api, ApiCall& call, ToolExecution execution,
                                     ToolJob job);
 
+/// The records of all executions, as this API keeps them.
+inline ToolRecords Records(const ApiContext& api) {
+  return ToolRecords(api.state, api.seal == nullptr ? nullptr : &api.seal->records());
+}
+
 /// `{"status":"error","error":…,"session_id":…}` with 200, as clients know failures of a program.
 Response ToolFailure(int status, const std::string& execution, std::string_view error);
 

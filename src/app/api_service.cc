@@ -39,6 +39,9 @@ Result<void> ApiService::OpenAccess() {
   auto plans = PlanLimits::Parse(settings, *host_.log);
   if (!plans) return std::unexpected(plans.error());
   plans_.emplace(std::move(*plans));
+  auto seal = JobSeal::Make(settings);
+  if (!seal) return std::unexpected(seal.error());
+  seal_ = std::move(*seal);
   rates_.emplace(settings, state_);
   running_.emplace(authenticator_->open() ? std::numeric_limits<int>::max() : settings.user_max_concurrent);
   return CheckExposure();
@@ -69,9 +72,9 @@ Result<void> ApiService::Listen(JobQueue& queue, ObjectStore& objects,
   const Settings& settings = host_.settings;
   janitor_ =
       std::make_unique<Janitor>(host_.executor(), objects, state_, *host_.log, MakeJanitorOptions(settings));
-  context_ =
-      std::make_unique<ApiContext>(ApiContext{settings, queue, state_, objects, *host_.log, *authenticator_,
-                                              *rates_, *running_, *plans_, std::move(healthy), &metrics_});
+  context_ = std::make_unique<ApiContext>(ApiContext{settings, queue, state_, objects, *host_.log,
+                                                     *authenticator_, *rates_, *running_, *plans_,
+                                                     std::move(healthy), &metrics_, seal_.get()});
   Router router = MakeApiRouter(*context_);
   router.add("GET", "/metrics", MetricsOf(host_.metrics, queue));
   auto server = host_.Listen(settings.host, settings.service_port, std::move(router));

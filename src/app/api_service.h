@@ -43,6 +43,7 @@ class ApiService {
   ServiceHost& host_;
   StateStore& state_;
   ApiMetrics metrics_;
+  std::unique_ptr<JobSeal> seal_;  // none: jobs are not signed
   std::unique_ptr<Authenticator> authenticator_;
   std::optional<PlanLimits> plans_;
   std::optional<RateLimiter> rates_;

@@ -27,8 +27,8 @@ Result<Settings> EffectiveSettings(const ServeOptions& options) {
 // Everything that `codeapi serve` is, in the order it is built; destroyed the other way round.
 class AllInOne {
  public:
-  AllInOne(Settings settings, std::string jailer, const RootChoice& root)
-      : host_(std::move(settings)), worker_(host_, std::move(jailer), root) {}
+  AllInOne(Settings settings, std::string jailer, const RootChoice& root, const std::string& manifest_keys)
+      : host_(std::move(settings)), worker_(host_, std::move(jailer), root, manifest_keys) {}
 
   /// What needs no connection to anything.
   Result<void> Open() {
@@ -102,9 +102,11 @@ int ServeCommand(const ServeOptions& options) {
   if (!settings) return Say(settings.error().message), 1;
   auto jailer = FindJailer(*settings);
   if (!jailer) return Say(jailer.error().message), 1;
+  const auto manifest_keys = ManifestKeys(*settings);
+  if (!manifest_keys) return Say(manifest_keys.error().message), 1;
   const RootChoice root = ChooseRoot(*settings);
   Say(DescribeRoot(root));
-  AllInOne service(std::move(*settings), std::move(*jailer), root);
+  AllInOne service(std::move(*settings), std::move(*jailer), root, *manifest_keys);
   if (auto opened = service.Open(); !opened) return Say(opened.error().message), 1;
   return service.Run();
 }

@@ -11,6 +11,7 @@
 #include <filesystem>
 
 #include "base/settings_table.h"
+#include "manifest/signed_manifest.h"
 #include "packages/root_manifest.h"
 #include "packages/root_store.h"
 
@@ -153,6 +154,29 @@ ToolProgramLimits MakeToolProgramLimits(const Settings& settings) {
   out.max_waiting_memory = static_cast<std::uint64_t>(settings.max_waiting_memory);
   out.idle = settings.tool_call_session_expiry;
   return out;
+}
+
+Result<std::string> ManifestKeys(const Settings& settings) {
+  if (!settings.manifest_public_keys.empty()) {
+    if (auto keys = ManifestVerifier::FromText(settings.manifest_public_keys); !keys) {
+      return Fail(ErrorCode::kInvalid, "SANDBOX_EXECUTION_MANIFEST_PUBLIC_KEY " + keys.error().message);
+    }
+    return settings.manifest_public_keys;
+  }
+  if (settings.manifest_private_key.empty()) return "";
+  const auto signer = ManifestSigner::FromText(settings.manifest_private_key);
+  if (!signer) {
+    return Fail(ErrorCode::kInvalid, "CODEAPI_EXECUTION_MANIFEST_PRIVATE_KEY " + signer.error().message);
+  }
+  return signer->PublicKey();
+}
+
+JobAdmission MakeJobAdmission(const Settings& settings, const std::string& manifest_keys, Log& log) {
+  std::optional<ManifestVerifier> keys;
+  if (!manifest_keys.empty()) keys = *ManifestVerifier::FromText(manifest_keys);
+  std::optional<AnswerMac> mac;
+  if (!settings.internal_service_token.empty()) mac.emplace(settings.internal_service_token);
+  return JobAdmission(std::move(keys), std::move(mac), log);
 }
 
 Result<std::string> FindJailer(const Settings& settings) {

@@ -9,6 +9,7 @@
 #include "base/settings.h"
 #include "sandbox/local_sandbox.h"
 #include "worker/executor.h"
+#include "worker/job_admission.h"
 #include "worker/tool_programs.h"
 
 namespace codeapi {
@@ -48,6 +49,14 @@ ExecutorLimits MakeExecutorLimits(const Settings& settings);
 
 /// How many programs may wait for their tools, and how long.
 ToolProgramLimits MakeToolProgramLimits(const Settings& settings);
+
+/// The keys that jobs must be signed with, as a text for ManifestVerifier: those of the setting, else the one
+/// that belongs to this process's own private key, else none. kInvalid, naming the setting, for keys that
+/// cannot be used.
+Result<std::string> ManifestKeys(const Settings& settings);
+
+/// What holds jobs to those keys.
+JobAdmission MakeJobAdmission(const Settings& settings, const std::string& manifest_keys, Log& log);
 
 /// Where codeapi-jailer is: CODEAPI_LIBEXEC_DIR, or beside this program. kSetupFailed when it, or
 /// codeapi-init beside it, cannot be executed.

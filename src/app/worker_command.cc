@@ -11,6 +11,7 @@
 #include "app/wiring.h"
 #include "app/worker_routes.h"
 #include "app/worker_service.h"
+#include "egress/gateway_client.h"
 
 namespace codeapi {
 namespace {
@@ -18,10 +19,16 @@ namespace {
 Result<Settings> EffectiveSettings(const WorkerOptions& options) {
   auto settings = LoadSettings();
   if (!settings) return settings;
+  if (!settings->manifest_private_key.empty()) {
+    // Of those who come from the reference, where the worker signed.
+    Say("warning: CODEAPI_EXECUTION_MANIFEST_PRIVATE_KEY belongs to the API alone; a worker that has it can "
+        "sign");
+    settings->manifest_private_key.clear();
+  }
   if (options.health_host) settings->worker_health_host = *options.health_host;
   if (options.health_port) settings->worker_health_port = static_cast<std::uint16_t>(*options.health_port);
   auto checked = CheckHardened(*settings);
-  if (checked) checked = SettleShared(*settings);
+  if (checked) checked = SettleShared(*settings, !settings->egress_gateway_url.empty());
   if (!checked) return std::unexpected(checked.error());
   return settings;
 }
@@ -29,8 +36,8 @@ Result<Settings> EffectiveSettings(const WorkerOptions& options) {
 // Everything that `codeapi worker` is, in the order it is built; destroyed the other way round.
 class WorkerRole {
  public:
-  WorkerRole(Settings settings, std::string jailer, const RootChoice& root)
-      : host_(std::move(settings)), worker_(host_, std::move(jailer), root) {}
+  WorkerRole(Settings settings, std::string jailer, const RootChoice& root, const std::string& manifest_keys)
+      : host_(std::move(settings)), worker_(host_, std::move(jailer), root, manifest_keys) {}
 
   /// What needs no connection to anything.
   Result<void> Open() {
@@ -45,9 +52,7 @@ class WorkerRole {
  private:
   asio::awaitable<int> Main() {
     const Settings& settings = host_.settings;
-    auto objects = co_await OpenObjectStoreOrFileServer(host_);
-    if (!objects) co_return Say(objects.error().message), 1;
-    objects_ = std::move(*objects);
+    if (auto files = co_await OpenFiles(); !files) co_return Say(files.error().message), 1;
     // Not before: a bucket is waited for with patience, and until then a signal may simply end the process.
     host_.WatchSignals();
     QueueWatch watch(host_.executor(), *queue_, [this](bool answers) {
@@ -71,6 +76,24 @@ class WorkerRole {
     co_return 0;
   }
 
+  // Through the gateway, if there is one; then nothing is reached without a grant.
+  asio::awaitable<Result<void>> OpenFiles() {
+    const Settings& settings = host_.settings;
+    if (settings.egress_gateway_url.empty()) {
+      auto objects = co_await OpenObjectStoreOrFileServer(host_);
+      if (!objects) co_return std::unexpected(objects.error());
+      objects_ = std::move(*objects);
+      co_return Result<void>();
+    }
+    auto gateway = GatewayClient::Make(
+        host_.executor(), {settings.egress_gateway_url, settings.internal_service_token, {}}, *host_.log);
+    if (!gateway) co_return std::unexpected(gateway.error());
+    gateway_ = std::move(*gateway);
+    objects_ = gateway_->Closed();
+    worker_.PassThrough(*gateway_);
+    co_return Result<void>();
+  }
+
   // On stderr, for whoever started it, whenever it changes.
   void Tell() {
     const bool ready = queue_answers_ && worker_.programs_run();
@@ -79,6 +102,7 @@ class WorkerRole {
 
   ServiceHost host_;
   std::unique_ptr<JobQueue> queue_;
+  std::unique_ptr<GatewayClient> gateway_;
   std::unique_ptr<ObjectStore> objects_;
   WorkerService worker_;
   std::atomic<bool> queue_answers_ = false, told_ = false;
@@ -92,9 +116,11 @@ int WorkerCommand(const WorkerOptions& options) {
   if (!settings) return Say(settings.error().message), 1;
   auto jailer = FindJailer(*settings);
   if (!jailer) return Say(jailer.error().message), 1;
+  const auto manifest_keys = ManifestKeys(*settings);
+  if (!manifest_keys) return Say(manifest_keys.error().message), 1;
   const RootChoice root = ChooseRoot(*settings);
   Say(DescribeRoot(root));
-  WorkerRole role(std::move(*settings), std::move(*jailer), root);
+  WorkerRole role(std::move(*settings), std::move(*jailer), root, *manifest_keys);
   if (auto opened = role.Open(); !opened) return Say(opened.error().message), 1;
   return role.Run();
 }

@@ -10,10 +10,12 @@
 
 namespace codeapi {
 
-WorkerService::WorkerService(ServiceHost& host, std::string jailer, const RootChoice& root)
+WorkerService::WorkerService(ServiceHost& host, std::string jailer, const RootChoice& root,
+                             const std::string& manifest_keys)
     : host_(host),
+      admission_(MakeJobAdmission(host.settings, manifest_keys, *host.log)),
       sandbox_(host.executor(),
-               {std::move(jailer), MakeJailerSettings(host.settings, root), FollowRoot(root)}),
+               {std::move(jailer), MakeJailerSettings(host.settings, root), manifest_keys, FollowRoot(root)}),
       metered_(sandbox_, host.metrics),
       health_(host.executor(), sandbox_, *host.log, host.settings.health_max_age,
               [this](bool ran) { Probed(ran); }),
@@ -48,7 +50,7 @@ void WorkerService::Take(JobQueue& queue, ObjectStore& objects) {
   host_.metrics.on_scrape(
       [this] { metrics_.waiting_programs().Set(static_cast<double>(tools_->waiting())); });
   worker_ = std::make_unique<Worker>(host_.executor(), queue, *executor_, *tools_, *host_.log,
-                                     host_.settings.max_concurrent_jobs, &metrics_);
+                                     host_.settings.max_concurrent_jobs, &metrics_, &admission_, gate_);
   if (sick_) worker_->Pause();
   worker_->Start();
 }

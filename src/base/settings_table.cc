@@ -379,8 +379,8 @@ constexpr SettingInfo kTable[] = {
 
     {"SANDBOX_MAX_FILE_SIZE", "CODEAPI_SANDBOX_MAX_FILE_SIZE", kSize, &S::max_file_size, kLimits,
      "largest file that is returned", 1, kTiB},
-    {"SANDBOX_MAX_OUTPUT_FILES", "CODEAPI_SANDBOX_MAX_OUTPUT_FILES", kInteger, &S::max_output_files, kLimits,
-     "files returned by one execution", 0, 10'000},
+    {"SANDBOX_MAX_OUTPUT_FILES", "CODEAPI_SANDBOX_MAX_OUTPUT_FILES", kInteger, &S::max_output_files,
+     kLimits | kApi, "files returned by one execution", 0, 10'000},
     {"SANDBOX_MAX_INPUT_FILES", "CODEAPI_SANDBOX_MAX_INPUT_FILES", kInteger, &S::max_input_files, kFront,
      "files given to one execution", 0, 10'000},
     {"SANDBOX_INPUT_CACHE_MAX_BYTES", "CODEAPI_INPUT_CACHE_BYTES", kSize, &S::input_cache_bytes, kBack,

@@ -40,8 +40,8 @@ std::uint32_t Micros(EventLoop::Clock::duration d) {
 
 }  // namespace
 
-Jailer::Jailer(UniqueFd stream, JailerHost& host, EventLoop& loop)
-    : stream_(std::move(stream)), host_(host), loop_(loop) {}
+Jailer::Jailer(UniqueFd stream, JailerHost& host, EventLoop& loop, std::optional<ManifestVerifier> keys)
+    : stream_(std::move(stream)), host_(host), loop_(loop), admission_(std::move(keys)) {}
 
 // The handshake is the one time the jailer waits for its worker.
 std::optional<Frame> Jailer::ReadHello() {
@@ -145,6 +145,7 @@ void Jailer::OnFrame(Frame frame) {
       if (const auto it = bound_.find(frame.job); it != bound_.end()) return it->second->Cancel();
       if (waiting_.erase(frame.job) > 0) {
         std::erase(waiting_order_, frame.job);
+        admission_.End(frame.job, false);  // it never had a cell
         Verdict verdict;
         verdict.end = RunEnd::kCancelled;
         Queue(FrameType::kVerdict, frame.job, verdict.Encode());
@@ -171,6 +172,9 @@ void Jailer::OnRun(const Frame& frame) {
   if (request->files > kMaxFilesPerRun) return FailRun(frame.job, "input_invalid", "too many files");
   if (waiting_.size() >= kMaxWaitingRuns)
     return FailRun(frame.job, "sandbox_setup_failed", "too many runs at once");
+  if (auto admitted = admission_.Begin(frame.job, *request); !admitted)
+    return FailRun(frame.job, "not_admitted", admitted.error().message);
+  request->manifest.clear();
   waiting_.emplace(frame.job, WaitingRun{std::move(*request), {}, 0});
   waiting_order_.push_back(frame.job);
   for (auto& cell : cells_) {
@@ -179,15 +183,33 @@ void Jailer::OnRun(const Frame& frame) {
   MakeNeededCells();
 }
 
+// Whether a frame of a run may reach its cell. If not, the run is over.
+bool Jailer::Admitted(const Frame& frame) {
+  if (frame.type == FrameType::kToolResult) return true;
+  const auto admitted = admission_.File(frame.job, frame.type, frame.payload);
+  if (admitted) return true;
+  if (const auto it = bound_.find(frame.job); it != bound_.end()) {
+    it->second->Kill();
+    bound_.erase(it);
+    RefillIn(kRefillAfterEnd);
+  } else {
+    waiting_.erase(frame.job);
+    std::erase(waiting_order_, frame.job);
+  }
+  FailRun(frame.job, "not_admitted", admitted.error().message);
+  return false;
+}
+
 void Jailer::OnFileFrame(Frame frame) {
+  if (!bound_.contains(frame.job) && !waiting_.contains(frame.job))
+    return;  // the job is over; what is still under way for it is dropped
+  if (!Admitted(frame)) return;
   if (const auto it = bound_.find(frame.job); it != bound_.end()) {
     Cell& cell = *it->second;
     cell.Feed(frame.type, frame.payload);
     return CreditFed(cell);
   }
-  const auto it = waiting_.find(frame.job);
-  if (it == waiting_.end()) return;  // the job is over; what is still under way for it is dropped
-  WaitingRun& run = it->second;
+  WaitingRun& run = waiting_.find(frame.job)->second;
   // Empty frames cost memory too.
   run.bytes += static_cast<std::uint32_t>(frame.payload.size() + sizeof(Frame));
   if (run.bytes > kInitialCredit + kMaxControlPayload)
@@ -343,6 +365,7 @@ void Jailer::CellFrame(Cell& cell, FrameType type, std::string_view payload) {
   Queue(type, cell.job(), payload);
   if (type != FrameType::kVerdict && type != FrameType::kError) return;
   bound_.erase(cell.job());
+  admission_.End(cell.job(), type == FrameType::kVerdict);
   FlushWorker();  // the cell's end is work that nobody waits for
   RefillIn(kRefillAfterEnd);
 }
@@ -358,6 +381,7 @@ void Jailer::CellGone(Cell& cell) {
 }
 
 void Jailer::FailRun(std::uint32_t job, const std::string& code, const std::string& message) {
+  admission_.End(job, false);
   Queue(FrameType::kError, job, RunFailure{code, message}.Encode());
 }
 

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "base/unique_fd.h"
+#include "jailer/admission.h"
 #include "jailer/cell.h"
 #include "jailer/cpu_allotment.h"
 #include "jailer/event_loop.h"
@@ -26,8 +27,9 @@ namespace codeapi {
 
 class Jailer final : private CellEvents {
  public:
-  /// `stream` leads to the worker. `loop` and `host` must outlive the jailer.
-  Jailer(UniqueFd stream, JailerHost& host, EventLoop& loop);
+  /// `stream` leads to the worker. `loop` and `host` must outlive the jailer. With `keys`, every run needs a
+  /// manifest that one of them has signed.
+  Jailer(UniqueFd stream, JailerHost& host, EventLoop& loop, std::optional<ManifestVerifier> keys = {});
 
   /// Waits for the worker's greeting, prepares the host and answers. False when that was all. Run() calls it;
   /// who drives the loop event by event calls it instead.
@@ -51,6 +53,7 @@ class Jailer final : private CellEvents {
   void OnFrame(Frame frame);
   void OnRun(const Frame& frame);
   void OnFileFrame(Frame frame);
+  bool Admitted(const Frame& frame);
   void Queue(FrameType type, std::uint32_t job, std::string_view payload);
   void FlushWorker();
   void FailRun(std::uint32_t job, const std::string& code, const std::string& message);
@@ -75,6 +78,7 @@ class Jailer final : private CellEvents {
   UniqueFd stream_;
   JailerHost& host_;
   EventLoop& loop_;
+  Admission admission_;
   FrameParser parser_;
   std::string outgoing_;
   std::size_t outgoing_offset_ = 0;

@@ -9,15 +9,41 @@
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
+#include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 
 #include "jailer/event_loop.h"
 #include "jailer/host.h"
 #include "jailer/jailer.h"
+#include "manifest/signed_manifest.h"
 
 namespace {
 
 constexpr int kStreamFd = 3;
+
+// The public keys of manifests come from whoever starts this program, as its first and only argument: nothing
+// that is said over the stream later can change them.
+constexpr std::string_view kKeysOption = "--manifest-keys=";
+
+// False, with the reason told, when the arguments are none that a worker gives.
+bool ReadKeys(int argc, char** argv, std::optional<codeapi::ManifestVerifier>& keys) {
+  if (argc == 1) return true;
+  const std::string_view argument = argv[1];
+  if (argc > 2 || !argument.starts_with(kKeysOption)) {
+    std::fputs("codeapi-jailer: unknown arguments; a codeapi worker starts this program\n", stderr);
+    return false;
+  }
+  auto read = codeapi::ManifestVerifier::FromText(argument.substr(kKeysOption.size()));
+  if (!read) {
+    std::fprintf(stderr, "codeapi-jailer: SANDBOX_EXECUTION_MANIFEST_PUBLIC_KEY %s\n",
+                 read.error().message.c_str());
+    return false;
+  }
+  keys = std::move(*read);
+  return true;
+}
 
 }  // namespace
 
@@ -41,6 +67,8 @@ int main(int argc, char** argv) {
                stderr);
     return 2;
   }
+  std::optional<codeapi::ManifestVerifier> keys;
+  if (!ReadKeys(argc, argv, keys)) return 2;
   ::fcntl(kStreamFd, F_SETFD, FD_CLOEXEC);
   ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
   ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
@@ -59,5 +87,5 @@ int main(int argc, char** argv) {
   init.reset(::fcntl(init.get(), F_DUPFD_CLOEXEC, 16));
   codeapi::EventLoop loop;
   codeapi::LinuxHost host(std::move(init));
-  return codeapi::Jailer(codeapi::UniqueFd(kStreamFd), host, loop).Run();
+  return codeapi::Jailer(codeapi::UniqueFd(kStreamFd), host, loop, std::move(keys)).Run();
 }

@@ -172,24 +172,26 @@ Result<JailerInfo> JailerInfo::Decode(std::string_view text) {
 }
 
 std::string RunRequest::Encode() const {
-  return json::serialize(json::object{{"runtime", runtime},
-                                      {"source_name", source_name},
-                                      {"entry", entry},
-                                      {"args", Array(args)},
-                                      {"files", files},
-                                      {"wall_ms", wall_ms},
-                                      {"cpu_ms", cpu_ms},
-                                      {"memory_bytes", memory_bytes},
-                                      {"compile_wall_ms", compile_wall_ms},
-                                      {"compile_cpu_ms", compile_cpu_ms},
-                                      {"compile_memory_bytes", compile_memory_bytes},
-                                      {"processes", processes},
-                                      {"open_files", open_files},
-                                      {"file_size", file_size},
-                                      {"output_bytes", output_bytes},
-                                      {"tool_calls", tool_calls},
-                                      {"data", data},
-                                      {"own_modules", Array(own_modules)}});
+  json::object out{{"runtime", runtime},
+                   {"source_name", source_name},
+                   {"entry", entry},
+                   {"args", Array(args)},
+                   {"files", files},
+                   {"wall_ms", wall_ms},
+                   {"cpu_ms", cpu_ms},
+                   {"memory_bytes", memory_bytes},
+                   {"compile_wall_ms", compile_wall_ms},
+                   {"compile_cpu_ms", compile_cpu_ms},
+                   {"compile_memory_bytes", compile_memory_bytes},
+                   {"processes", processes},
+                   {"open_files", open_files},
+                   {"file_size", file_size},
+                   {"output_bytes", output_bytes},
+                   {"tool_calls", tool_calls},
+                   {"data", data},
+                   {"own_modules", Array(own_modules)}};
+  if (!manifest.empty()) out["manifest"] = manifest;
+  return json::serialize(out);
 }
 
 Result<RunRequest> RunRequest::Decode(std::string_view text) {
@@ -213,6 +215,7 @@ Result<RunRequest> RunRequest::Decode(std::string_view text) {
   out.tool_calls = in.AtMost<std::uint32_t>("tool_calls", kMostToolCalls);
   out.data = in.Bool("data");
   out.own_modules = in.Strings("own_modules");
+  if (in.Has("manifest")) out.manifest = in.String("manifest");
   return in.Done(std::move(out));
 }
 

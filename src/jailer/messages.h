@@ -67,6 +67,7 @@ struct RunRequest {
   std::uint32_t tool_calls = 0;          ///< how many calls the program may make; 0: it has no tools
   bool data = false;                     ///< it looks as if it works with data (runtime/imports.h)
   std::vector<std::string> own_modules;  ///< names that its inputs would be imported by
+  std::string manifest;                  ///< token of manifest/signed_manifest.h; empty: none
 
   std::string Encode() const;
   static Result<RunRequest> Decode(std::string_view json);
@@ -126,7 +127,8 @@ struct Verdict {
   static Result<Verdict> Decode(std::string_view json);
 };
 
-/// Why there is no verdict. Codes: sandbox_setup_failed, input_too_large, input_invalid, sandbox_failed.
+/// Why there is no verdict. Codes: sandbox_setup_failed, input_too_large, input_invalid, sandbox_failed,
+/// not_admitted.
 struct RunFailure {
   std::string code;
   std::string message;  ///< for the log: may name system calls

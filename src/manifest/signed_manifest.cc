@@ -4,7 +4,6 @@
 #include <openssl/evp.h>
 
 #include <algorithm>
-#include <array>
 #include <cstdlib>
 #include <utility>
 
@@ -70,15 +69,19 @@ Result<std::string> ManifestSigner::Sign(const ExecutionManifest& manifest) cons
 }
 
 std::string ManifestSigner::SignText(std::string_view json) const {
+  return EncodeBase64Url(json) + "." + EncodeBase64Url(Signature(json));
+}
+
+std::string ManifestSigner::Signature(std::string_view text) const {
   const std::unique_ptr<EVP_MD_CTX, FreeContext> context(EVP_MD_CTX_new());
-  std::array<char, kSignatureSize> signature{};
+  std::string signature(kSignatureSize, '\0');
   std::size_t size = signature.size();
   if (context == nullptr || EVP_DigestSignInit(context.get(), nullptr, nullptr, nullptr, key_.get()) != 1 ||
       EVP_DigestSign(context.get(), reinterpret_cast<unsigned char*>(signature.data()), &size,
-                     reinterpret_cast<const unsigned char*>(json.data()), json.size()) != 1) {
+                     reinterpret_cast<const unsigned char*>(text.data()), text.size()) != 1) {
     std::abort();  // without memory only
   }
-  return EncodeBase64Url(json) + "." + EncodeBase64Url({signature.data(), size});
+  return signature;
 }
 
 std::string ManifestSigner::PublicKey() const {
@@ -107,11 +110,7 @@ std::expected<ExecutionManifest, ManifestProblem> ManifestVerifier::Verify(
   const auto text = DecodeBase64Url(token.substr(0, dot));
   const auto signature = DecodeBase64Url(token.substr(dot + 1));
   if (!text || !signature) return RefuseManifest(Reason::kMalformed, "is not valid base64url");
-  if (signature->size() != kSignatureSize || std::ranges::none_of(keys_, [&](const ManifestKey& key) {
-        return IsSignedBy(key, *text, *signature);
-      })) {
-    return RefuseManifest(Reason::kInvalidSignature, "signature is invalid");
-  }
+  if (!IsSigned(*text, *signature)) return RefuseManifest(Reason::kInvalidSignature, "signature is invalid");
   auto claims = ExecutionManifest::FromJson(*text);
   if (!claims) return std::unexpected(ManifestProblem{Reason::kMalformed, std::move(claims.error().message)});
   const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count();
@@ -120,6 +119,11 @@ std::expected<ExecutionManifest, ManifestProblem> ManifestVerifier::Verify(
   if (claims->iat > seconds + kManifestClockTolerance.count())
     return RefuseManifest(Reason::kNotYetValid, "is not valid yet");
   return std::move(*claims);
+}
+
+bool ManifestVerifier::IsSigned(std::string_view text, std::string_view signature) const {
+  return signature.size() == kSignatureSize &&
+         std::ranges::any_of(keys_, [&](const ManifestKey& key) { return IsSignedBy(key, text, signature); });
 }
 
 Result<ManifestKeyPair> ManifestKeyPair::Make() {

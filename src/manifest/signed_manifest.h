@@ -34,6 +34,9 @@ class ManifestSigner {
   /// The token of any text, as tests of hostile signers need it.
   std::string SignText(std::string_view json) const;
 
+  /// The bare signature, 64 bytes, of any text.
+  std::string Signature(std::string_view text) const;
+
   /// The public key that belongs to it: base64 of SPKI, as ManifestVerifier takes it.
   std::string PublicKey() const;
 
@@ -67,6 +70,9 @@ class ManifestVerifier {
   /// kManifestClockTolerance. Nothing of a token is parsed before its signature has been found right.
   std::expected<ExecutionManifest, ManifestProblem> Verify(std::string_view token,
                                                            std::chrono::system_clock::time_point now) const;
+
+  /// Whether `signature` is one of the keys' over `text`.
+  bool IsSigned(std::string_view text, std::string_view signature) const;
 
  private:
   explicit ManifestVerifier(std::vector<std::shared_ptr<evp_pkey_st>> keys) : keys_(std::move(keys)) {}

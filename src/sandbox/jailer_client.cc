@@ -24,6 +24,7 @@ constexpr std::uint32_t kCreditLump = kInitialCredit / 8;
 ErrorCode CodeOf(const std::string& code) {
   if (code == "input_too_large") return ErrorCode::kTooLarge;
   if (code == "input_invalid") return ErrorCode::kInvalid;
+  if (code == "not_admitted") return ErrorCode::kConflict;
   return ErrorCode::kSetupFailed;
 }
 

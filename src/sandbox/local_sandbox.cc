@@ -29,7 +29,7 @@ struct JailerProcess {
 };
 
 // posix_spawn, not fork: the server has many threads. No variable of its environment reaches the jailer.
-Result<JailerProcess> SpawnJailer(const std::string& path) {
+Result<JailerProcess> SpawnJailer(const std::string& path, const std::string& manifest_keys) {
   int fds[2];
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0) return FailErrno("socketpair");
   UniqueFd ours(fds[0]), theirs(fds[1]);
@@ -40,7 +40,8 @@ Result<JailerProcess> SpawnJailer(const std::string& path) {
   ::posix_spawn_file_actions_adddup2(&actions, theirs.get(), 3);
   ::posix_spawn_file_actions_addclosefrom_np(&actions, 4);
   std::string name = "codeapi-jailer";
-  char* argv[] = {name.data(), nullptr};
+  std::string keys = "--manifest-keys=" + manifest_keys;
+  char* argv[] = {name.data(), manifest_keys.empty() ? nullptr : keys.data(), nullptr};
   char* envp[] = {nullptr};
   pid_t pid = -1;
   const int error = ::posix_spawn(&pid, path.c_str(), &actions, nullptr, argv, envp);
@@ -140,7 +141,7 @@ class LocalSandbox::Impl : public std::enable_shared_from_this<Impl> {
   }
 
   asio::awaitable<Result<std::shared_ptr<JailerClient>>> Launch() {
-    auto process = SpawnJailer(options_.jailer_path);
+    auto process = SpawnJailer(options_.jailer_path, options_.manifest_keys);
     if (!process) co_return std::unexpected(process.error());
     ++running_processes_;
     asio::co_spawn(strand_, Reap(shared_from_this(), std::move(process->pidfd)), asio::detached);

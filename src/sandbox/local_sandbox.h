@@ -14,6 +14,7 @@ namespace codeapi {
 struct LocalSandboxOptions {
   std::string jailer_path;  ///< the codeapi-jailer executable; codeapi-init is beside it
   JailerSettings settings;
+  std::string manifest_keys = {};  ///< for ManifestVerifier::FromText(); empty: runs need no manifest
   /// Asked before each run for the root of new cells; a new answer starts a new jailer for the runs from then
   /// on, while those under way go on in theirs. Called on one strand. Empty: settings.root, always.
   std::function<std::string()> root = {};

@@ -84,7 +84,8 @@ class Sandbox {
 
   /// Runs one program in a fresh cell. `request.files` is filled in from `files`. Cancelling the awaiting
   /// coroutine ends the program. Errors: kSetupFailed (no cell could be made, or it broke), kTooLarge (the
-  /// inputs do not fit the workspace), kInvalid (an input cannot be placed), kCancelled, and whatever a
+  /// inputs do not fit the workspace), kInvalid (an input cannot be placed), kConflict (its manifest does not
+  /// admit it), kCancelled, and whatever a
   /// source, the sink or the tools report. `tools` must be there if `request.tool_calls` is above 0
   /// (kInvalid), and outlive the run.
   virtual boost::asio::awaitable<Result<Verdict>> Run(RunRequest request, std::vector<RunInput> files,

@@ -41,7 +41,8 @@ std::string ToolRecord::Encode() const {
                                       {"answer", answer},
                                       {"ended", ended},
                                       {"calls", std::move(made)},
-                                      {"result_bytes", result_bytes}});
+                                      {"result_bytes", result_bytes},
+                                      {"round", round}});
 }
 
 Result<ToolRecord> ToolRecord::Decode(std::string_view text) {
@@ -55,6 +56,7 @@ Result<ToolRecord> ToolRecord::Decode(std::string_view text) {
     out.answer = in.at("answer").as_string();
     out.ended = in.at("ended").as_bool();
     out.result_bytes = in.at("result_bytes").to_number<std::uint64_t>();
+    if (const json::value* round = in.if_contains("round")) out.round = round->to_number<std::uint32_t>();
     for (const json::value& item : in.at("calls").as_array()) {
       const json::array& parts = item.as_array();
       out.calls.push_back({parts.at(0).to_number<std::uint32_t>(), parts.at(1).to_number<std::uint32_t>(),
@@ -66,11 +68,24 @@ Result<ToolRecord> ToolRecord::Decode(std::string_view text) {
   }
 }
 
+std::string ToolRecords::Seal(const std::string& key, std::string text) const {
+  return seal_ == nullptr ? std::move(text) : seal_->Seal(key, text);
+}
+
+Result<std::string> ToolRecords::Open(const std::string& key, std::string text) const {
+  if (seal_ == nullptr) return text;
+  auto open = seal_->Open(key, text);
+  if (!open) return Fail(ErrorCode::kForbidden, "the record of an execution is not what was written: " + key);
+  return std::move(*open);
+}
+
 asio::awaitable<Result<std::optional<ToolRecord>>> ToolRecords::Load(std::string execution) {
   auto text = co_await state_.get(RecordKey(execution));
   if (!text) co_return std::unexpected(text.error());
   if (!*text) co_return std::optional<ToolRecord>();
-  auto record = ToolRecord::Decode(**text);
+  auto open = Open(RecordKey(execution), std::move(**text));
+  if (!open) co_return std::unexpected(open.error());
+  auto record = ToolRecord::Decode(*open);
   if (!record) co_return std::unexpected(record.error());
   co_return std::optional<ToolRecord>(std::move(*record));
 }
@@ -81,7 +96,8 @@ asio::awaitable<Result<void>> ToolRecords::Save(std::string execution, const Too
   if (encoded.size() > kMaxToolRecord) co_return Fail(ErrorCode::kTooLarge, std::to_string(encoded.size()));
   std::vector<StateEntry> entries;
   for (auto& [number, text] : results) {
-    entries.push_back({ResultKey(execution, number), std::move(text), kToolExecutionTtl});
+    const std::string key = ResultKey(execution, number);
+    entries.push_back({key, Seal(key, std::move(text)), kToolExecutionTtl});
   }
   if (record.ended) {
     // It will not be run again, and all its results can be many megabytes.
@@ -89,7 +105,7 @@ asio::awaitable<Result<void>> ToolRecords::Save(std::string execution, const Too
       if (!call.digest.empty()) entries.push_back({ResultKey(execution, call.number), {}, kGone});
     }
   }
-  entries.push_back({RecordKey(execution), std::move(encoded), kToolRecordTtl});
+  entries.push_back({RecordKey(execution), Seal(RecordKey(execution), std::move(encoded)), kToolRecordTtl});
   co_return co_await state_.put_many(std::move(entries));
 }
 
@@ -101,7 +117,9 @@ asio::awaitable<Result<ToolResults>> ToolRecords::Results(std::string execution,
     auto text = co_await state_.get(ResultKey(execution, call.number));
     if (!text) co_return std::unexpected(text.error());
     if (!*text) co_return Fail(ErrorCode::kNotFound, "a result has expired");
-    out.emplace_back(call.number, std::move(**text));
+    auto open = Open(ResultKey(execution, call.number), std::move(**text));
+    if (!open) co_return std::unexpected(open.error());
+    out.emplace_back(call.number, std::move(*open));
   }
   co_return out;
 }

@@ -14,6 +14,7 @@
 #include <boost/asio/awaitable.hpp>
 
 #include "base/result.h"
+#include "manifest/text_seal.h"
 #include "store/state_store.h"
 
 namespace codeapi {
@@ -42,6 +43,7 @@ struct ToolRecord {
   bool ended = false;
   std::vector<RecordedCall> calls;  ///< in the order of their numbers
   std::uint64_t result_bytes = 0;   ///< of all results together
+  std::uint32_t round = 0;          ///< the last that a job was made for
 
   /// The call of this number; nullptr: it was not told.
   auto* Find(this auto& self, std::uint32_t number) {
@@ -61,7 +63,8 @@ using ToolResults = std::vector<std::pair<std::uint32_t, std::string>>;
 /// are the store's.
 class ToolRecords {
  public:
-  explicit ToolRecords(StateStore& state) : state_(state) {}
+  /// With a seal, what others have written into the store is kForbidden. It must outlive this.
+  explicit ToolRecords(StateStore& state, const TextSeal* seal = nullptr) : state_(state), seal_(seal) {}
 
   /// Nothing when the execution is not known, or no longer.
   boost::asio::awaitable<Result<std::optional<ToolRecord>>> Load(std::string execution);
@@ -79,7 +82,11 @@ class ToolRecords {
   boost::asio::awaitable<void> Remove(std::string execution);
 
  private:
+  std::string Seal(const std::string& key, std::string text) const;
+  Result<std::string> Open(const std::string& key, std::string text) const;
+
   StateStore& state_;
+  const TextSeal* seal_;
 };
 
 /// A name in the store that one request at a time may hold. It goes by itself some seconds after the process

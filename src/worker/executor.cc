@@ -97,6 +97,7 @@ RunRequest Executor::MakeRun(const ExecutionRequest& request, const std::string&
     run.entry = NamesInSource(*runtime, request.code).entry;
   }
   run.args = request.args;
+  run.manifest = request.manifest;
   if (request.runtime == "py") {
     run.data = LooksLikeDataWork(request.code);
     for (const InputRef& file : request.files) {
@@ -147,6 +148,8 @@ ExecutionAnswer Executor::Refuse(const ExecutionRequest& request, const Error& e
       return ErrorAnswer(502, "session_input_source_failed", "Input file service is unavailable");
     case ErrorCode::kCancelled:
       return ErrorAnswer(499, "execution_cancelled");
+    case ErrorCode::kConflict:  // not what was signed, or no longer
+      return ErrorAnswer(502, "sandbox_execution_failed", "Sandbox execution failed");
     default:
       return ErrorAnswer(503, "sandbox_setup_failed", "The sandbox could not be set up; please try again");
   }
@@ -203,8 +206,9 @@ asio::awaitable<ExecutionOutcome> Executor::Run(ExecutionRequest request, ToolSu
   const ExecutionAnswer lacking =
       ErrorAnswer(400, "Unsupported language: " + request.runtime + " (it is not installed in this sandbox)");
   if (Lacks(request.runtime)) co_return ExecutionOutcome{lacking, {}};
-  const auto traced = objects_.traced(request.trace.Header());
-  ObjectStore& objects = traced ? *traced : objects_;
+  ObjectStore& store = request.objects ? *request.objects : objects_;
+  const auto traced = store.traced(request.trace.Header());
+  ObjectStore& objects = traced ? *traced : store;
   InputStreams streams(co_await asio::this_coro::executor, objects, inputs_, request);
   streams.Start();
   const std::string source_name = FreeSourceName(request);

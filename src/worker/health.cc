@@ -4,13 +4,14 @@
 #include <string>
 #include <utility>
 
+#include "jailer/canary.h"
+
 namespace codeapi {
 namespace {
 
 namespace asio = boost::asio;
 using Clock = std::chrono::steady_clock;
 
-constexpr std::string_view kCanaryOutput = "alive\n";
 // After a failed canary the next one does not wait for the usual interval.
 constexpr auto kRetry = std::chrono::seconds(2);
 
@@ -54,13 +55,13 @@ asio::awaitable<Result<void>> HealthMonitor::Probe() {
 
 asio::awaitable<Result<void>> HealthMonitor::RunCanary() {
   RunRequest request;
-  request.runtime = "bash";
-  request.source_name = "canary.sh";
-  request.wall_ms = 10'000;
-  request.cpu_ms = 10'000;
-  request.memory_bytes = 128ull << 20;
+  request.runtime = kCanaryRuntime;
+  request.source_name = kCanaryName;
+  request.wall_ms = kCanaryMillis;
+  request.cpu_ms = kCanaryMillis;
+  request.memory_bytes = kCanaryMemory;
   std::vector<RunInput> files;
-  files.push_back({{CellFileKind::kSource, request.source_name, 0, false}, std::string("echo alive\n")});
+  files.push_back({{CellFileKind::kSource, request.source_name, 0, false}, std::string(kCanaryCode)});
   CanarySink sink;
   auto verdict = co_await sandbox_.Run(std::move(request), std::move(files), sink);
   if (!verdict) co_return std::unexpected(verdict.error());

@@ -12,6 +12,8 @@
 #include "base/log.h"
 #include "store/job_queue.h"
 #include "worker/executor.h"
+#include "worker/job_admission.h"
+#include "worker/job_gate.h"
 #include "worker/tool_programs.h"
 #include "worker/worker_metrics.h"
 
@@ -20,10 +22,12 @@ namespace codeapi {
 /// Runs up to `concurrency` jobs at once. The queue and executor must outlive Wait().
 class Worker {
  public:
-  /// Rounds of programs with tools go to `tools`, which must outlive Wait() too, as must `metrics`, if there
-  /// are any.
+  /// Rounds of programs with tools go to `tools`, which must outlive Wait() too, as must `metrics`,
+  /// `admission` and `gate`, if there are any. Without `admission` every job is done as it comes; with `gate`
+  /// each has to be let through, and reaches only the files that it is let to.
   Worker(boost::asio::any_io_executor executor, JobQueue& queue, Executor& runner, ToolPrograms& tools,
-         Log& log, int concurrency, WorkerMetrics* metrics = nullptr);
+         Log& log, int concurrency, WorkerMetrics* metrics = nullptr, const JobAdmission* admission = nullptr,
+         JobGate* gate = nullptr);
 
   /// Starts taking jobs, until the queue is stopped.
   void Start();
@@ -47,8 +51,14 @@ class Worker {
     std::string text;
     bool failed = false;  // for a reason of ours
   };
+  static boost::asio::awaitable<Result<Done>> Admit(Shared& shared, const JobSpec& job,
+                                                    std::optional<WorkerMetrics::Job>& counted);
   static boost::asio::awaitable<Result<Done>> Answer(Shared& shared, const JobSpec& job,
+                                                     const AdmittedJob& admitted,
                                                      std::optional<WorkerMetrics::Job>& counted);
+  static boost::asio::awaitable<Result<Done>> AnswerRound(Shared& shared, const JobSpec& job,
+                                                          const AdmittedJob& admitted,
+                                                          std::optional<WorkerMetrics::Job>& counted);
   std::shared_ptr<Shared> shared_;
 };
 
