@@ -34,6 +34,11 @@ struct ToolCallServerOptions {
   std::optional<int> port;
 };
 
+struct EgressGatewayOptions {
+  std::optional<std::string> host;
+  std::optional<int> port;
+};
+
 struct RunOptions {
   std::string file;
   std::vector<std::string> args;
@@ -83,6 +88,8 @@ int WorkerCommand(const WorkerOptions& options);
 int FileServerCommand(const FileServerOptions& options);
 /// Tool calls over HTTP, for programs of other services, until SIGTERM or SIGINT.
 int ToolCallServerCommand(const ToolCallServerOptions& options);
+/// The one door between workers and stored files, until SIGTERM or SIGINT.
+int EgressGatewayCommand(const EgressGatewayOptions& options);
 /// One file in a cell. The program's exit status; 128+n when signal n ended it; 125 when there was no cell.
 int RunCommand(const RunOptions& options);
 /// What this host can isolate: 0 when cells can be made. Or what keeps this environment from being that of a

@@ -225,7 +225,7 @@ void CheckLedgerRedis(const Check& check) {
   constexpr std::string_view kName = "CODEAPI_EGRESS_LEDGER_REDIS_URL";
   const std::string& url = check.Text(kName);
   if (check.role != kEgressGateway || url.empty()) return;
-  const auto redis = ParseRedisUrl(url);
+  const auto redis = RedisOptionsAt(url, check.settings);
   if (!redis) return check.Add(fmt::format("{} {}", kName, redis.error().message));
   CheckRedisUser(check, *redis, kName, kName, "the ledger");
   if (redis->password.empty()) return;

@@ -61,12 +61,7 @@ Result<void> CheckHardened(Role role, const Settings& settings) {
   if (!settings.hardened_sandbox_mode) return {};
   const std::vector<std::string> findings =
       HardenedFindings(role, settings, ProbeHost(settings, role == kWorker));
-  if (findings.empty()) {
-    // Rules without the signatures they stand for would be a promise that nobody keeps.
-    if (role != kApi && role != kWorker) return {};
-    return Fail(ErrorCode::kInvalid,
-                "CODEAPI_HARDENED_SANDBOX_MODE=true: this version signs no executions yet; unset it");
-  }
+  if (findings.empty()) return {};
   std::string text = "CODEAPI_HARDENED_SANDBOX_MODE=true, and this must not be:";
   for (const std::string& finding : findings) text += '\n' + finding;
   return Fail(ErrorCode::kInvalid, std::move(text));

@@ -13,6 +13,7 @@
 #include "app/worker_routes.h"
 #include "app/worker_service.h"
 #include "app/worker_user.h"
+#include "egress/gateway_client.h"
 
 namespace codeapi {
 namespace {
@@ -29,7 +30,7 @@ Result<Settings> EffectiveSettings(const WorkerOptions& options) {
   if (options.health_host) settings->worker_health_host = *options.health_host;
   if (options.health_port) settings->worker_health_port = static_cast<std::uint16_t>(*options.health_port);
   auto checked = CheckHardened(kWorker, *settings);
-  if (checked) checked = SettleShared(*settings);
+  if (checked) checked = SettleShared(*settings, !settings->egress_gateway_url.empty());
   if (!checked) return std::unexpected(checked.error());
   return settings;
 }
@@ -59,9 +60,7 @@ class WorkerRole {
  private:
   asio::awaitable<int> Main() {
     const Settings& settings = host_.settings;
-    auto objects = co_await OpenObjectStoreOrFileServer(host_);
-    if (!objects) co_return Say(objects.error().message), 1;
-    objects_ = std::move(*objects);
+    if (auto files = co_await OpenFiles(); !files) co_return Say(files.error().message), 1;
     // Not before: a bucket is waited for with patience, and until then a signal may simply end the process.
     host_.WatchSignals();
     QueueWatch watch(host_.executor(), *queue_, [this](bool answers) {
@@ -85,6 +84,24 @@ class WorkerRole {
     co_return host_.status();
   }
 
+  // Through the gateway, if there is one; then nothing is reached without a grant.
+  asio::awaitable<Result<void>> OpenFiles() {
+    const Settings& settings = host_.settings;
+    if (settings.egress_gateway_url.empty()) {
+      auto objects = co_await OpenObjectStoreOrFileServer(host_);
+      if (!objects) co_return std::unexpected(objects.error());
+      objects_ = std::move(*objects);
+      co_return Result<void>();
+    }
+    auto gateway = GatewayClient::Make(
+        host_.executor(), {settings.egress_gateway_url, settings.internal_service_token, {}}, *host_.log);
+    if (!gateway) co_return std::unexpected(gateway.error());
+    gateway_ = std::move(*gateway);
+    objects_ = gateway_->Closed();
+    worker_.PassThrough(*gateway_);
+    co_return Result<void>();
+  }
+
   // On stderr, for whoever started it, whenever it changes.
   void Tell() {
     const bool ready = queue_answers_ && worker_.programs_run();
@@ -93,6 +110,7 @@ class WorkerRole {
 
   ServiceHost host_;
   std::unique_ptr<JobQueue> queue_;
+  std::unique_ptr<GatewayClient> gateway_;
   std::unique_ptr<ObjectStore> objects_;
   WorkerService worker_;
   std::atomic<bool> queue_answers_ = false, told_ = false;

@@ -71,7 +71,7 @@ void WorkerService::Take(JobQueue& queue, ObjectStore& objects) {
   host_.metrics.on_scrape(
       [this] { metrics_.waiting_programs().Set(static_cast<double>(tools_->waiting())); });
   worker_ = std::make_unique<Worker>(host_.executor(), queue, *executor_, *tools_, *host_.log,
-                                     host_.settings.max_concurrent_jobs, &metrics_, &admission_);
+                                     host_.settings.max_concurrent_jobs, &metrics_, &admission_, gate_);
   if (sick_) worker_->Pause();
   worker_->Start();
 }

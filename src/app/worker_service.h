@@ -34,6 +34,9 @@ class WorkerService {
   /// when no cell can be made.
   boost::asio::awaitable<bool> Start();
 
+  /// Has jobs pass through `gate`, which must outlive Stop(). Before jobs are taken.
+  void PassThrough(JobGate& gate) { gate_ = &gate; }
+
   /// Begins to take jobs.
   void Take(JobQueue& queue, ObjectStore& objects);
 
@@ -56,6 +59,7 @@ class WorkerService {
 
   ServiceHost& host_;
   JobAdmission admission_;
+  JobGate* gate_ = nullptr;
   LocalSandbox sandbox_;
   MeteredSandbox metered_;
   HealthMonitor health_;  // uses the sandbox itself: canaries are not counted
