@@ -9,7 +9,7 @@ PROC = pathlib.Path("/proc")
 CGROUP = pathlib.Path("/sys/fs/cgroup")
 
 
-def _status(pid):
+def status_of(pid):
     """The fields of /proc/PID/status, or None when the process has gone."""
     try:
         text = (PROC / str(pid) / "status").read_text()
@@ -24,7 +24,7 @@ def pids():
 
 def tree(root):
     """pid → status fields of `root` and all its descendants."""
-    table = {pid: status for pid in pids() if (status := _status(pid))}
+    table = {pid: status for pid in pids() if (status := status_of(pid))}
     found, grown = {root}, True
     while grown:
         more = {pid for pid, status in table.items() if int(status["PPid"]) in found} - found
@@ -44,7 +44,7 @@ def of_uids(first, count=64):
     """The processes, zombies too, that have one of the user ids of a server's programs."""
     found = {}
     for pid in pids():
-        status = _status(pid)
+        status = status_of(pid)
         if status and any(first <= int(uid) < first + count for uid in status["Uid"].split()):
             found[pid] = status["Name"].strip()
     return found
@@ -65,6 +65,11 @@ def named(comm):
         except OSError:
             continue
     return None
+
+
+def named_below(root, comm):
+    """The pids with this name among `root` and its descendants."""
+    return [pid for pid, status in tree(root).items() if status["Name"].strip() == comm]
 
 
 def cgroup_tops():

@@ -35,6 +35,11 @@ def as_user():
     return int(user) if user else None
 
 
+def worker_user():
+    """UID:GID that servers with cells become once they have started as root, or None: they stay as they are."""
+    return os.environ.get("CODEAPI_TEST_WORKER_USER")
+
+
 def rootless():
     """Whether the servers of the tests make cells without being root."""
     return as_user() is not None or os.geteuid() != 0
@@ -111,17 +116,20 @@ class Server:
     role = "serve"
     ready = "codeapi: ready"
     address = "127.0.0.1"
+    has_cells = True
 
     def __init__(self, environment=None, data_dir=None, user=None, executable=None):
         self.user, self.executable = user or as_user(), executable
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="codeapi-test-"))
-        self._give(self.directory)
         self.data_dir = pathlib.Path(data_dir) if data_dir else self.directory / "data"
         self.port = free_port()
         # Every server has user ids of its own, so that a census counts only its own programs.
         self.uid_base = 200000 + 64 * self.port
         self.settings = {"SERVICE_PORT": self.port, "CODEAPI_DATA_DIR": self.data_dir,
                          "CODEAPI_SANDBOX_UID_BASE": self.uid_base, **(environment or {})}
+        if self.has_cells and worker_user():
+            self.settings.setdefault("CODEAPI_WORKER_USER", worker_user())
+        self._give(self.directory)
         self.process = None
         self.lines = []
         self._changed = threading.Condition()
@@ -148,7 +156,11 @@ class Server:
         return self
 
     def _give(self, path):
-        if self.user is not None:
+        become = self.settings.get("CODEAPI_WORKER_USER")
+        if become:
+            uid, gid = become.split(":")
+            os.chown(path, int(uid), int(gid))
+        elif self.user is not None:
             os.chown(path, self.user, self.user)
 
     def _read_stderr(self):
@@ -253,6 +265,7 @@ class FileServer(Server):
     """One `codeapi file-server` process."""
 
     role = "file-server"
+    has_cells = False
 
     def __init__(self, environment=None, data_dir=None):
         super().__init__(environment, data_dir)
@@ -266,6 +279,7 @@ class Api(Server):
     """One `codeapi api` process. `environment` names Redis and where the files are."""
 
     role = "api"
+    has_cells = False
 
     def __init__(self, environment):
         super().__init__(environment)
@@ -288,6 +302,7 @@ class ToolCallServer(Server):
     """One `codeapi tool-call-server` process."""
 
     role = "tool-call-server"
+    has_cells = False
 
     def __init__(self, environment=None):
         super().__init__(environment)

@@ -2,6 +2,7 @@
 
 #include "app/api_service.h"
 #include "app/commands.h"
+#include "app/hardened_start.h"
 #include "app/object_store.h"
 #include "app/process.h"
 #include "app/queue_watch.h"
@@ -16,7 +17,7 @@ Result<Settings> EffectiveSettings(const ApiOptions& options) {
   if (!settings) return settings;
   if (options.host) settings->host = *options.host;
   if (options.port) settings->service_port = static_cast<std::uint16_t>(*options.port);
-  auto checked = CheckHardened(*settings);
+  auto checked = CheckHardened(kApi, *settings);
   if (checked) checked = SettleShared(*settings);
   if (!checked) return std::unexpected(checked.error());
   return settings;

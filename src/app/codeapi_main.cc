@@ -130,6 +130,15 @@ int main(int argc, char** argv) {
       ->add_option("--port", tool_call_options.port, "Port to listen on (TOOL_CALL_SERVER_PORT, 3033)")
       ->check(CLI::Range(1, 65535));
 
+  codeapi::EgressGatewayOptions gateway_options;
+  CLI::App* gateway = app.add_subcommand(
+      "egress-gateway",
+      "Let workers reach the files of the executions they have been given, and nothing else");
+  gateway->add_option("--host", gateway_options.host,
+                      "Numeric address to listen on (EGRESS_GATEWAY_HOST, 127.0.0.1)");
+  gateway->add_option("--port", gateway_options.port, "Port to listen on (EGRESS_GATEWAY_PORT, 3190)")
+      ->check(CLI::Range(1, 65535));
+
   codeapi::RunOptions run_options;
   CLI::App* run = app.add_subcommand(
       "run", "Run one file in a cell; its output files are copied to the current directory");
@@ -147,6 +156,12 @@ int main(int argc, char** argv) {
 
   CLI::App* doctor =
       app.add_subcommand("doctor", "Tell what this host can isolate, what is missing and how to fix it");
+  codeapi::DoctorOptions doctor_options;
+  CLI::Option* hardened =
+      doctor->add_flag("--hardened", doctor_options.hardened,
+                       "Tell instead what hardened mode would refuse about this environment, as this user");
+  doctor->add_option("--role", doctor_options.role, "The role that is to be started; else all are looked at")
+      ->needs(hardened);
   CLI::App* config =
       app.add_subcommand("config", "List every setting with its value and where that came from");
   codeapi::KeysOptions keys_options;
@@ -187,8 +202,9 @@ int main(int argc, char** argv) {
   if (worker->parsed()) return codeapi::WorkerCommand(worker_options);
   if (file_server->parsed()) return codeapi::FileServerCommand(file_server_options);
   if (tool_call_server->parsed()) return codeapi::ToolCallServerCommand(tool_call_options);
+  if (gateway->parsed()) return codeapi::EgressGatewayCommand(gateway_options);
   if (run->parsed()) return codeapi::RunCommand(run_options);
-  if (doctor->parsed()) return codeapi::DoctorCommand();
+  if (doctor->parsed()) return codeapi::DoctorCommand(doctor_options);
   if (packages->parsed()) return codeapi::PackageInitCommand(package_options);
   if (config->parsed()) return codeapi::ConfigCommand();
   if (keys->parsed()) return codeapi::KeysCommand(keys_options);

@@ -34,6 +34,11 @@ struct ToolCallServerOptions {
   std::optional<int> port;
 };
 
+struct EgressGatewayOptions {
+  std::optional<std::string> host;
+  std::optional<int> port;
+};
+
 struct RunOptions {
   std::string file;
   std::vector<std::string> args;
@@ -58,6 +63,11 @@ struct KeysOptions {
   bool json = false;
 };
 
+struct DoctorOptions {
+  bool hardened = false;            ///< ask hardened mode's start-up rules instead of the machine
+  std::optional<std::string> role;  ///< of this role only
+};
+
 struct PackageInitOptions {
   std::string profile = "core";
   std::optional<std::string> directory;  ///< where roots are kept, instead of the setting's
@@ -78,10 +88,13 @@ int WorkerCommand(const WorkerOptions& options);
 int FileServerCommand(const FileServerOptions& options);
 /// Tool calls over HTTP, for programs of other services, until SIGTERM or SIGINT.
 int ToolCallServerCommand(const ToolCallServerOptions& options);
+/// The one door between workers and stored files, until SIGTERM or SIGINT.
+int EgressGatewayCommand(const EgressGatewayOptions& options);
 /// One file in a cell. The program's exit status; 128+n when signal n ended it; 125 when there was no cell.
 int RunCommand(const RunOptions& options);
-/// What this host can isolate. 0 when cells can be made.
-int DoctorCommand();
+/// What this host can isolate: 0 when cells can be made. Or what keeps this environment from being that of a
+/// role in hardened mode: 0 when the role asked for, or else at least one, could start.
+int DoctorCommand(const DoctorOptions& options);
 /// Builds the root that programs see as `/`. 0 when it is there afterwards.
 int PackageInitCommand(const PackageInitOptions& options);
 /// Every setting with its value and source.

@@ -22,6 +22,7 @@
 #include <boost/asio.hpp>
 
 #include "app/commands.h"
+#include "app/doctor_hardened.h"
 #include "app/spdlog_log.h"
 #include "app/wiring.h"
 #include "base/text.h"
@@ -196,7 +197,7 @@ Finding Cell(const Settings& settings, const RootChoice& root) {
   JailerSettings jailer_settings = MakeJailerSettings(settings, root);
   jailer_settings.max_cells = 1;
   jailer_settings.pool_size = 0;
-  LocalSandbox sandbox(io.get_executor(), {*jailer, jailer_settings});
+  LocalSandbox sandbox(io.get_executor(), {{*jailer}, jailer_settings});
   NoLog log;
   HealthMonitor health(io.get_executor(), sandbox, log, settings.health_max_age);
   Result<void> probed = Fail(ErrorCode::kInternal, "not tried");
@@ -231,12 +232,13 @@ const char* StateName(State state) {
 
 }  // namespace
 
-int DoctorCommand() {
+int DoctorCommand(const DoctorOptions& options) {
   const auto settings = LoadSettings();
   if (!settings) {
     fmt::print(stderr, "codeapi: {}\n", settings.error().message);
     return 1;
   }
+  if (options.hardened) return DoctorHardened(*settings, options.role);
   const RootChoice root = ChooseRoot(*settings);
   std::vector<Finding> findings = {
       Kernel(),   Privileges(),        Namespaces(), UserNamespaces(),       Cgroups(), Seccomp(),

@@ -1,6 +1,7 @@
 #include <boost/asio.hpp>
 
 #include "app/commands.h"
+#include "app/hardened_start.h"
 #include "app/object_store.h"
 #include "app/process.h"
 #include "app/service_host.h"
@@ -65,6 +66,7 @@ int FileServerCommand(const FileServerOptions& options) {
   PrepareService();
   auto settings = EffectiveSettings(options);
   if (!settings) return Say(settings.error().message), 1;
+  if (auto checked = CheckHardened(kFileServer, *settings); !checked) return Say(checked.error().message), 1;
   if (auto exposure = CheckExposure(*settings); !exposure) return Say(exposure.error().message), 1;
   return FileService(std::move(*settings)).Run();
 }

@@ -40,7 +40,7 @@ bool UsesS3(const Settings& settings) {
 }
 
 bool FilesAreElsewhere(const Settings& settings) {
-  return !settings.file_server_url.empty() || UsesS3(settings);
+  return !settings.egress_gateway_url.empty() || !settings.file_server_url.empty() || UsesS3(settings);
 }
 
 asio::awaitable<Opened> OpenObjectStore(ServiceHost& host) {

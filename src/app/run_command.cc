@@ -181,7 +181,7 @@ int RunCommand(const RunOptions& options) {
   JailerSettings jailer_settings = MakeJailerSettings(*settings, ChooseRoot(*settings));
   jailer_settings.max_cells = 1;
   jailer_settings.pool_size = 0;
-  LocalSandbox sandbox(io.get_executor(), {*jailer, jailer_settings});
+  LocalSandbox sandbox(io.get_executor(), {{*jailer}, jailer_settings});
   TerminalSink sink(std::move(out), options.out_dir);
   int status = kNoCell;
   asio::co_spawn(io, RunInCell(sandbox, std::move(*prepared), sink, options.timings),

@@ -2,11 +2,13 @@
 
 #include "app/api_service.h"
 #include "app/commands.h"
+#include "app/hardened_start.h"
 #include "app/object_store.h"
 #include "app/process.h"
 #include "app/shared_state.h"
 #include "app/wiring.h"
 #include "app/worker_service.h"
+#include "app/worker_user.h"
 
 namespace codeapi {
 namespace {
@@ -20,15 +22,20 @@ Result<Settings> EffectiveSettings(const ServeOptions& options) {
   if (settings->data_dir.empty()) {
     if (auto chosen = UseDefaultDataDirectory(*settings); !chosen) return std::unexpected(chosen.error());
   }
-  if (auto checked = CheckHardened(*settings); !checked) return std::unexpected(checked.error());
+  if (auto checked = CheckHardened(kServe, *settings); !checked) return std::unexpected(checked.error());
   return settings;
 }
 
 // Everything that `codeapi serve` is, in the order it is built; destroyed the other way round.
 class AllInOne {
  public:
-  AllInOne(Settings settings, std::string jailer, const RootChoice& root, const std::string& manifest_keys)
-      : host_(std::move(settings)), worker_(host_, std::move(jailer), root, manifest_keys) {}
+  AllInOne(Settings settings, std::string jailer, const RootChoice& root, const std::string& manifest_keys,
+           Unprivileged unprivileged)
+      : host_(std::move(settings)),
+        worker_(host_, std::move(jailer), root, manifest_keys, std::move(unprivileged.launcher)) {
+    if (unprivileged.bound)
+      host_.Keep(host_.settings.host, host_.settings.service_port, std::move(unprivileged.bound));
+  }
 
   /// What needs no connection to anything.
   Result<void> Open() {
@@ -70,7 +77,7 @@ class AllInOne {
     Say(co_await host_.Signal() + ": finishing what runs");
     co_await Stop();
     Say("stopped");
-    co_return 0;
+    co_return host_.status();
   }
 
   asio::awaitable<bool> Healthy() {
@@ -106,7 +113,10 @@ int ServeCommand(const ServeOptions& options) {
   if (!manifest_keys) return Say(manifest_keys.error().message), 1;
   const RootChoice root = ChooseRoot(*settings);
   Say(DescribeRoot(root));
-  AllInOne service(std::move(*settings), std::move(*jailer), root, *manifest_keys);
+  auto unprivileged = LeavePrivileges(*settings, MakeJailerCommand(*jailer, *manifest_keys), root,
+                                      settings->host, settings->service_port);
+  if (!unprivileged) return Say(unprivileged.error().message), 1;
+  AllInOne service(std::move(*settings), std::move(*jailer), root, *manifest_keys, std::move(*unprivileged));
   if (auto opened = service.Open(); !opened) return Say(opened.error().message), 1;
   return service.Run();
 }

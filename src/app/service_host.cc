@@ -1,7 +1,9 @@
 #include "app/service_host.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <utility>
 
@@ -44,9 +46,19 @@ int ServiceHost::Run(asio::awaitable<int> main) {
   return RunToEnd(io_, threads_, std::move(main));
 }
 
+void ServiceHost::Keep(std::string address, std::uint16_t port, UniqueFd bound) {
+  bound_.push_back({std::move(address), port, std::make_shared<UniqueFd>(std::move(bound))});
+}
+
 Result<std::unique_ptr<HttpServer>> ServiceHost::Listen(std::string address, std::uint16_t port,
                                                         Router router) {
   ServerOptions options;
+  const auto kept = std::ranges::find_if(
+      bound_, [&](const Bound& bound) { return bound.address == address && bound.port == port; });
+  if (kept != bound_.end()) {
+    options.bound = std::move(kept->socket);
+    bound_.erase(kept);
+  }
   options.address = address;
   options.port = port;
   options.log = [this](std::string_view text) { log->Write(Severity::kWarning, "http", {{"detail", text}}); };
@@ -66,7 +78,20 @@ void ServiceHost::WatchSignals() {
 asio::awaitable<std::string> ServiceHost::Signal() {
   WatchSignals();
   const int signal = co_await signals_->async_wait(asio::use_awaitable);
+  if (failed_) {
+    const std::lock_guard lock(end_mutex_);
+    co_return end_reason_;
+  }
   co_return signal == SIGTERM ? "SIGTERM" : "SIGINT";
+}
+
+void ServiceHost::EndWith(std::string reason) {
+  {
+    const std::lock_guard lock(end_mutex_);
+    end_reason_ = std::move(reason);
+  }
+  failed_ = true;
+  ::kill(::getpid(), SIGTERM);
 }
 
 void PrepareService() {
@@ -95,12 +120,6 @@ Result<void> CheckInternalExposure(const Settings& settings, std::string_view ho
   Say(fmt::format("WARNING: everyone who reaches {} can {}: there is no CODEAPI_INTERNAL_SERVICE_TOKEN", host,
                   what));
   return {};
-}
-
-Result<void> CheckHardened(const Settings& settings) {
-  if (!settings.hardened_sandbox_mode) return {};
-  return Fail(ErrorCode::kInvalid,
-              "CODEAPI_HARDENED_SANDBOX_MODE=true: this version has no hardened mode; unset it");
 }
 
 }  // namespace codeapi

@@ -63,13 +63,14 @@ Result<std::unique_ptr<JobQueue>> OpenJobQueue(ServiceHost& host) {
   return std::make_unique<MeteredJobQueue>(std::move(*queue), host.metrics);
 }
 
-Result<void> SettleShared(Settings& settings) {
+Result<void> SettleShared(Settings& settings, bool behind_gateway) {
   if (!UsesRedis(settings)) {
     return Fail(ErrorCode::kInvalid,
                 "REDIS_HOST (or REDIS_URL) is not set: this process alone can do nothing, for it meets the "
                 "others in Redis "
                 "(`codeapi serve` needs none: it is everything in one process)");
   }
+  if (behind_gateway) return {};
   const bool chosen = settings.object_store == ObjectStoreKind::kDirectory;
   if (settings.file_server_url.empty() && !UsesS3(settings) && !chosen) {
     return Fail(

@@ -22,7 +22,8 @@ Result<std::unique_ptr<StateStore>> OpenStateStore(ServiceHost& host);
 Result<std::unique_ptr<JobQueue>> OpenJobQueue(ServiceHost& host);
 
 /// Completes the settings of a process that is nothing by itself, an `api` or a `worker`. kInvalid, naming
-/// the setting, unless they lead to a queue, and to files, that other processes have too.
-Result<void> SettleShared(Settings& settings);
+/// the setting, unless they lead to a queue, and to files, that other processes have too. `behind_gateway`:
+/// files are the egress gateway's business.
+Result<void> SettleShared(Settings& settings, bool behind_gateway = false);
 
 }  // namespace codeapi

@@ -3,6 +3,7 @@
 #include <boost/asio.hpp>
 
 #include "app/commands.h"
+#include "app/hardened_start.h"
 #include "app/process.h"
 #include "app/service_host.h"
 #include "app/wiring.h"
@@ -72,6 +73,8 @@ int ToolCallServerCommand(const ToolCallServerOptions& options) {
   PrepareService();
   auto settings = EffectiveSettings(options);
   if (!settings) return Say(settings.error().message), 1;
+  if (auto checked = CheckHardened(kToolCallServer, *settings); !checked)
+    return Say(checked.error().message), 1;
   if (auto exposure = CheckExposure(*settings); !exposure) return Say(exposure.error().message), 1;
   return ToolCallService(std::move(*settings)).Run();
 }

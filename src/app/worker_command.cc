@@ -3,6 +3,7 @@
 #include <boost/asio.hpp>
 
 #include "app/commands.h"
+#include "app/hardened_start.h"
 #include "app/metrics_route.h"
 #include "app/object_store.h"
 #include "app/process.h"
@@ -11,6 +12,8 @@
 #include "app/wiring.h"
 #include "app/worker_routes.h"
 #include "app/worker_service.h"
+#include "app/worker_user.h"
+#include "egress/gateway_client.h"
 
 namespace codeapi {
 namespace {
@@ -26,8 +29,8 @@ Result<Settings> EffectiveSettings(const WorkerOptions& options) {
   }
   if (options.health_host) settings->worker_health_host = *options.health_host;
   if (options.health_port) settings->worker_health_port = static_cast<std::uint16_t>(*options.health_port);
-  auto checked = CheckHardened(*settings);
-  if (checked) checked = SettleShared(*settings);
+  auto checked = CheckHardened(kWorker, *settings);
+  if (checked) checked = SettleShared(*settings, !settings->egress_gateway_url.empty());
   if (!checked) return std::unexpected(checked.error());
   return settings;
 }
@@ -35,8 +38,14 @@ Result<Settings> EffectiveSettings(const WorkerOptions& options) {
 // Everything that `codeapi worker` is, in the order it is built; destroyed the other way round.
 class WorkerRole {
  public:
-  WorkerRole(Settings settings, std::string jailer, const RootChoice& root, const std::string& manifest_keys)
-      : host_(std::move(settings)), worker_(host_, std::move(jailer), root, manifest_keys) {}
+  WorkerRole(Settings settings, std::string jailer, const RootChoice& root, const std::string& manifest_keys,
+             Unprivileged unprivileged)
+      : host_(std::move(settings)),
+        worker_(host_, std::move(jailer), root, manifest_keys, std::move(unprivileged.launcher)) {
+    if (unprivileged.bound)
+      host_.Keep(host_.settings.worker_health_host, host_.settings.worker_health_port,
+                 std::move(unprivileged.bound));
+  }
 
   /// What needs no connection to anything.
   Result<void> Open() {
@@ -51,9 +60,7 @@ class WorkerRole {
  private:
   asio::awaitable<int> Main() {
     const Settings& settings = host_.settings;
-    auto objects = co_await OpenObjectStoreOrFileServer(host_);
-    if (!objects) co_return Say(objects.error().message), 1;
-    objects_ = std::move(*objects);
+    if (auto files = co_await OpenFiles(); !files) co_return Say(files.error().message), 1;
     // Not before: a bucket is waited for with patience, and until then a signal may simply end the process.
     host_.WatchSignals();
     QueueWatch watch(host_.executor(), *queue_, [this](bool answers) {
@@ -74,7 +81,25 @@ class WorkerRole {
     co_await watch.Stop();
     co_await (*server)->stop(std::chrono::milliseconds(0));
     Say("stopped");
-    co_return 0;
+    co_return host_.status();
+  }
+
+  // Through the gateway, if there is one; then nothing is reached without a grant.
+  asio::awaitable<Result<void>> OpenFiles() {
+    const Settings& settings = host_.settings;
+    if (settings.egress_gateway_url.empty()) {
+      auto objects = co_await OpenObjectStoreOrFileServer(host_);
+      if (!objects) co_return std::unexpected(objects.error());
+      objects_ = std::move(*objects);
+      co_return Result<void>();
+    }
+    auto gateway = GatewayClient::Make(
+        host_.executor(), {settings.egress_gateway_url, settings.internal_service_token, {}}, *host_.log);
+    if (!gateway) co_return std::unexpected(gateway.error());
+    gateway_ = std::move(*gateway);
+    objects_ = gateway_->Closed();
+    worker_.PassThrough(*gateway_);
+    co_return Result<void>();
   }
 
   // On stderr, for whoever started it, whenever it changes.
@@ -85,6 +110,7 @@ class WorkerRole {
 
   ServiceHost host_;
   std::unique_ptr<JobQueue> queue_;
+  std::unique_ptr<GatewayClient> gateway_;
   std::unique_ptr<ObjectStore> objects_;
   WorkerService worker_;
   std::atomic<bool> queue_answers_ = false, told_ = false;
@@ -102,7 +128,10 @@ int WorkerCommand(const WorkerOptions& options) {
   if (!manifest_keys) return Say(manifest_keys.error().message), 1;
   const RootChoice root = ChooseRoot(*settings);
   Say(DescribeRoot(root));
-  WorkerRole role(std::move(*settings), std::move(*jailer), root, *manifest_keys);
+  auto unprivileged = LeavePrivileges(*settings, MakeJailerCommand(*jailer, *manifest_keys), root,
+                                      settings->worker_health_host, settings->worker_health_port);
+  if (!unprivileged) return Say(unprivileged.error().message), 1;
+  WorkerRole role(std::move(*settings), std::move(*jailer), root, *manifest_keys, std::move(*unprivileged));
   if (auto opened = role.Open(); !opened) return Say(opened.error().message), 1;
   return role.Run();
 }

@@ -10,14 +10,35 @@
 
 namespace codeapi {
 
+namespace {
+
+LocalSandboxOptions MakeSandboxOptions(ServiceHost& host, std::string jailer, const RootChoice& root,
+                                       const std::string& manifest_keys,
+                                       std::shared_ptr<JailerProcess> launcher) {
+  LocalSandboxOptions out;
+  out.jailer = MakeJailerCommand(std::move(jailer), manifest_keys);
+  out.settings = MakeJailerSettings(host.settings, root);
+  out.root = FollowRoot(root);
+  out.launcher = std::move(launcher);
+  // While the jailer lives, what runs can finish.
+  out.launcher_lost = [&host] {
+    host.EndWith("what starts jailers has died, and user " + host.settings.worker_user +
+                 " (CODEAPI_WORKER_USER) cannot start one that makes cells: ending with an error, to be "
+                 "started again as root");
+  };
+  return out;
+}
+
+}  // namespace
+
 WorkerService::WorkerService(ServiceHost& host, std::string jailer, const RootChoice& root,
-                             const std::string& manifest_keys)
+                             const std::string& manifest_keys, std::shared_ptr<JailerProcess> launcher)
     : host_(host),
       pool_metrics_(host.metrics),
       admission_(MakeJobAdmission(host.settings, manifest_keys, *host.log)),
       sandbox_(host.executor(),
-               {std::move(jailer), MakeJailerSettings(host.settings, root), manifest_keys, FollowRoot(root),
-                [this](const std::vector<PoolState>& states) { pool_metrics_.Observe(states); }}),
+               MakeSandboxOptions(host, std::move(jailer), root, manifest_keys, std::move(launcher),
+                                  pool_metrics_)),
       metered_(sandbox_, host.metrics),
       health_(host.executor(), sandbox_, *host.log, host.settings.health_max_age,
               [this](bool ran) { Probed(ran); }),
@@ -52,7 +73,7 @@ void WorkerService::Take(JobQueue& queue, ObjectStore& objects) {
   host_.metrics.on_scrape(
       [this] { metrics_.waiting_programs().Set(static_cast<double>(tools_->waiting())); });
   worker_ = std::make_unique<Worker>(host_.executor(), queue, *executor_, *tools_, *host_.log,
-                                     host_.settings.max_concurrent_jobs, &metrics_, &admission_);
+                                     host_.settings.max_concurrent_jobs, &metrics_, &admission_, gate_);
   if (sick_) worker_->Pause();
   worker_->Start();
 }

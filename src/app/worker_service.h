@@ -26,13 +26,17 @@ namespace codeapi {
 /// Takes jobs and runs them in cells. What it is given must outlive Stop().
 class WorkerService {
  public:
-  /// `jailer` is FindJailer()'s answer, `manifest_keys` that of ManifestKeys().
+  /// `jailer` is FindJailer()'s answer, `manifest_keys` that of ManifestKeys(), `launcher` what starts it
+  /// where this process may not.
   WorkerService(ServiceHost& host, std::string jailer, const RootChoice& root,
-                const std::string& manifest_keys);
+                const std::string& manifest_keys, std::shared_ptr<JailerProcess> launcher = {});
 
   /// Starts the jailer, and tells the operator what this host cannot isolate. False, with the reason told,
   /// when no cell can be made.
   boost::asio::awaitable<bool> Start();
+
+  /// Has jobs pass through `gate`, which must outlive Stop(). Before jobs are taken.
+  void PassThrough(JobGate& gate) { gate_ = &gate; }
 
   /// Begins to take jobs.
   void Take(JobQueue& queue, ObjectStore& objects);
@@ -57,6 +61,7 @@ class WorkerService {
   ServiceHost& host_;
   PoolMetrics pool_metrics_;
   JobAdmission admission_;
+  JobGate* gate_ = nullptr;
   LocalSandbox sandbox_;
   MeteredSandbox metered_;
   HealthMonitor health_;  // uses the sandbox itself: canaries are not counted

@@ -11,11 +11,9 @@ namespace {
 namespace json = boost::json;
 using boost::system::error_code;
 
-constexpr std::size_t kMaxDepth = 16;
-
-json::parse_options Options() {
+json::parse_options Options(std::size_t max_depth) {
   json::parse_options options;
-  options.max_depth = kMaxDepth;
+  options.max_depth = max_depth;
   return options;
 }
 
@@ -66,13 +64,13 @@ std::size_t Members(const json::value& value) {
 
 }  // namespace
 
-Result<json::object> ParseStrictObject(std::string_view text) {
+Result<json::object> ParseStrictObject(std::string_view text, std::size_t max_depth) {
   error_code ec;
-  json::value value = json::parse(json::string_view(text.data(), text.size()), ec, {}, Options());
+  json::value value = json::parse(json::string_view(text.data(), text.size()), ec, {}, Options(max_depth));
   if (ec == json::error::too_deep) return Fail(ErrorCode::kInvalid, "is nested too deeply");
   if (ec) return Fail(ErrorCode::kInvalid, "is not JSON: " + ec.message());
   if (!value.is_object()) return Fail(ErrorCode::kInvalid, "is not a JSON object");
-  json::basic_parser<MemberCounter> counter(Options());
+  json::basic_parser<MemberCounter> counter(Options(max_depth));
   counter.write_some(false, text.data(), text.size(), ec);
   if (ec || counter.handler().members != Members(value)) {
     return Fail(ErrorCode::kInvalid, "has a member twice");

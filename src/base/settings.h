@@ -148,6 +148,22 @@ struct Settings {
   std::uint16_t tool_call_server_port = 3033;
   std::chrono::milliseconds tool_call_request_timeout{300'000};
 
+  // Egress gateway
+  std::string egress_gateway_host = "127.0.0.1";
+  std::uint16_t egress_gateway_port = 3190;
+  std::string egress_gateway_url;  ///< of a worker: empty: files are reached directly
+  std::string egress_gateway_file_server_url;
+  std::string egress_gateway_tool_call_server_url;
+  std::int64_t egress_max_file_bytes = 10'000'000;
+  std::string egress_grant_secret;
+  std::chrono::milliseconds egress_grant_ttl{900'000};
+  std::chrono::milliseconds egress_lease{15'000};
+  std::string egress_ledger_redis_url;
+  bool egress_ledger_required = false;
+  std::chrono::milliseconds egress_ledger_grace{300'000};
+
+  std::string worker_user;  ///< whom a worker becomes, NAME or UID[:GID]; empty: it stays who it is
+
   // Health and metrics of a worker
   std::string worker_health_host = "127.0.0.1";
   std::uint16_t worker_health_port = 3113;

@@ -30,7 +30,8 @@ constexpr std::int64_t kLastUidBase = std::numeric_limits<std::int32_t>::max() -
 constexpr unsigned kFront = kServe | kApi;
 constexpr unsigned kBack = kServe | kWorker;
 constexpr unsigned kStores = kFront | kBack | kFileServer;
-constexpr unsigned kServices = kStores | kToolCallServer;
+constexpr unsigned kServices = kStores | kToolCallServer | kEgressGateway;
+constexpr unsigned kRedisUsers = kStores | kKeys | kEgressGateway;
 constexpr unsigned kCells = kBack | kRun | kDoctor;
 constexpr unsigned kLimits = kBack | kRun;
 
@@ -209,19 +210,19 @@ constexpr SettingInfo kTable[] = {
     {"REDIS_PASSWORD", "", kSecret, &S::redis_password, kStores | kKeys, "password of Redis"},
     {"REDIS_DB", "", kInteger, &S::redis_db, kStores | kKeys, "number of the database in Redis", 0, 65'535},
     {"REDIS_TLS", "", kBoolean, &S::redis_tls, kStores | kKeys, "speak TLS with Redis"},
-    {"CODEAPI_REDIS_TLS_VERIFY", "", kBoolean, &S::redis_tls_verify, kStores | kKeys,
+    {"CODEAPI_REDIS_TLS_VERIFY", "", kBoolean, &S::redis_tls_verify, kRedisUsers,
      "refuse a Redis whose certificate does not prove its name"},
-    {"REDIS_TLS_CA", "", kPath, &S::redis_tls_ca, kStores | kKeys,
+    {"REDIS_TLS_CA", "", kPath, &S::redis_tls_ca, kRedisUsers,
      "certificates that Redis is verified with; unset: the system's"},
-    {"REDIS_TLS_SERVER_NAME", "", kString, &S::redis_tls_server_name, kStores | kKeys,
+    {"REDIS_TLS_SERVER_NAME", "", kString, &S::redis_tls_server_name, kRedisUsers,
      "name in the certificate of Redis; unset: its host name", 1, 255},
-    {"REDIS_KEEP_ALIVE_MS", "", kDuration, &S::redis_keep_alive, kStores | kKeys,
+    {"REDIS_KEEP_ALIVE_MS", "", kDuration, &S::redis_keep_alive, kRedisUsers,
      "idle time after which TCP probes Redis; 0: never", 0, kDay},
-    {"CODEAPI_REDIS_CONNECT_TIMEOUT", "", kDuration, &S::redis_connect_timeout, kStores | kKeys,
+    {"CODEAPI_REDIS_CONNECT_TIMEOUT", "", kDuration, &S::redis_connect_timeout, kRedisUsers,
      "longest time to reach Redis", 10, kMinute},
-    {"CODEAPI_REDIS_COMMAND_TIMEOUT", "", kDuration, &S::redis_command_timeout, kStores | kKeys,
+    {"CODEAPI_REDIS_COMMAND_TIMEOUT", "", kDuration, &S::redis_command_timeout, kRedisUsers,
      "longest time to wait for an answer of Redis", 10, kMinute},
-    {"CODEAPI_REDIS_PREFIX", "", kString, &S::redis_prefix, kStores | kKeys,
+    {"CODEAPI_REDIS_PREFIX", "", kString, &S::redis_prefix, kRedisUsers,
      "what keys and channels in Redis begin with", 1, 64},
 
     {"FILE_SERVER_HOST", "CODEAPI_FILE_SERVER_HOST", kString, &S::file_server_host, kFileServer,
@@ -233,23 +234,51 @@ constexpr SettingInfo kTable[] = {
     {"CODEAPI_INTERNAL_SERVICE_TOKEN", "", kSecret, &S::internal_service_token, kServices,
      "shared secret of the services among each other"},
     {"CODEAPI_ALLOW_UNAUTHENTICATED_INTERNAL", "", kBoolean, &S::allow_unauthenticated_internal,
-     kFileServer | kToolCallServer, "let anyone who reaches an internal service use it"},
+     kFileServer | kToolCallServer | kEgressGateway, "let anyone who reaches an internal service use it"},
 
     {"TOOL_CALL_SERVER_HOST", "CODEAPI_TOOL_CALL_SERVER_HOST", kString, &S::tool_call_server_host,
      kToolCallServer, "address the tool-call server listens on", 1, 255},
     {"TOOL_CALL_SERVER_PORT", "", kInteger, &S::tool_call_server_port, kToolCallServer,
      "port of the tool-call server", 1, 65'535},
     {"TOOL_CALL_REQUEST_TIMEOUT", "CODEAPI_TOOL_CALL_REQUEST_TIMEOUT", kDuration,
-     &S::tool_call_request_timeout, kToolCallServer,
+     &S::tool_call_request_timeout, kToolCallServer | kEgressGateway,
      "how long a call over the tool-call server waits for its result", 100, kDay},
 
     {"CODEAPI_EXECUTION_MANIFEST_PRIVATE_KEY", "", kDocument, &S::manifest_private_key, kFront,
      "Ed25519 key that jobs are signed with, PEM or base64 of PKCS#8; unset: jobs are not signed"},
     {"SANDBOX_EXECUTION_MANIFEST_PUBLIC_KEY", "", kDocument, &S::manifest_public_keys,
-     kServe | kApi | kWorker,
+     kServe | kApi | kWorker | kEgressGateway,
      "Ed25519 key that jobs must be signed with, PEM or base64 of SPKI; two while it is changed, separated "
      "by "
      "a comma"},
+
+    {"EGRESS_GATEWAY_HOST", "CODEAPI_EGRESS_GATEWAY_HOST", kString, &S::egress_gateway_host, kEgressGateway,
+     "address the egress gateway listens on", 1, 255},
+    {"EGRESS_GATEWAY_PORT", "", kInteger, &S::egress_gateway_port, kEgressGateway,
+     "port of the egress gateway", 1, 65'535},
+    {"EGRESS_GATEWAY_URL", "CODEAPI_EGRESS_GATEWAY_URL", kString, &S::egress_gateway_url, kWorker,
+     "egress gateway through which files are read and stored; unset: none, and files are reached directly", 1,
+     2048},
+    {"EGRESS_GATEWAY_FILE_SERVER_URL", "", kString, &S::egress_gateway_file_server_url, kEgressGateway,
+     "file server behind the gateway", 1, 2048},
+    {"EGRESS_GATEWAY_TOOL_CALL_SERVER_URL", "", kString, &S::egress_gateway_tool_call_server_url,
+     kEgressGateway, "tool-call server behind the gateway; unset: it passes no calls on", 1, 2048},
+    {"EGRESS_GATEWAY_MAX_FILE_BYTES", "", kSize, &S::egress_max_file_bytes, kEgressGateway,
+     "largest file that is stored through the gateway", 1, kTiB},
+    {"CODEAPI_EGRESS_GRANT_SECRET", "", kSecret, &S::egress_grant_secret, kEgressGateway,
+     "secret that grants are sealed with; at least 32 bytes"},
+    {"EGRESS_GRANT_TTL_SECONDS", "CODEAPI_EGRESS_GRANT_TTL_SECONDS", kDuration, &S::egress_grant_ttl,
+     kEgressGateway, "longest life of a grant; without a unit in seconds", kSecond, kDay,
+     .bare_unit = kSecond},
+    {"CODEAPI_EGRESS_LEASE", "", kDuration, &S::egress_lease, kEgressGateway,
+     "an execution whose worker was not heard of for so long may be run by another", kSecond, kHour},
+    {"CODEAPI_EGRESS_LEDGER_REDIS_URL", "", kSecret, &S::egress_ledger_redis_url, kEgressGateway,
+     "Redis of the gateway's ledger, as a user that nobody else is; written as REDIS_URL is"},
+    {"CODEAPI_EGRESS_LEDGER_REQUIRED", "", kBoolean, &S::egress_ledger_required, kEgressGateway,
+     "refuse to start without that; else the ledger is in memory and forgets with a restart who has run"},
+    {"CODEAPI_EGRESS_LEDGER_TTL_GRACE_SECONDS", "", kDuration, &S::egress_ledger_grace, kEgressGateway,
+     "how much longer than its manifest an execution is remembered; without a unit in seconds", 0, kDay,
+     .bare_unit = kSecond},
 
     {"CODEAPI_DATA_DIR", "", kPath, &S::data_dir, kStores | kKeys,
      "where files and state are kept; unset: chosen at start"},
@@ -273,6 +302,10 @@ constexpr SettingInfo kTable[] = {
     {"CODEAPI_DEBIAN_KEYRING", "", kPath, &S::debian_keyring, kPackageInit,
      "keys that both archives are signed with; unset: those of debian-archive-keyring"},
 
+    {"CODEAPI_WORKER_USER", "", kString, &S::worker_user, kBack,
+     "user that a worker started as root becomes for good, once it has what starts its jailers: NAME or "
+     "UID[:GID]; unset: it stays root",
+     1, 64},
     {"WORKER_HEALTH_HOST", "CODEAPI_WORKER_HEALTH_HOST", kString, &S::worker_health_host, kWorker,
      "address a worker's health and metrics are served on", 1, 255},
     {"WORKER_HEALTH_PORT", "", kInteger, &S::worker_health_port, kWorker,
@@ -362,10 +395,10 @@ constexpr SettingInfo kTable[] = {
     {"CODEAPI_INPUT_CACHE_TENANT_BYTES", "", kSize, &S::input_cache_tenant_bytes, kBack,
      "the same, of one tenant; no larger file is kept", 0, kTiB},
     {"SANDBOX_MAX_NESTING_DEPTH", "CODEAPI_SANDBOX_MAX_NESTING_DEPTH", kInteger, &S::max_nesting_depth,
-     kLimits | kApi, "parts of a file's path", 1, 100},
+     kLimits | kApi | kEgressGateway, "parts of a file's path", 1, 100},
     {"SANDBOX_MAX_PATH_LENGTH", "CODEAPI_SANDBOX_MAX_PATH_LENGTH", kInteger, &S::max_path_length,
-     kLimits | kApi, "bytes of a file's path", 16, 3500},
-    {"CODEAPI_OUTPUT_EXTENSIONS", "", kExtensions, &S::output_extensions, kLimits,
+     kLimits | kApi | kEgressGateway, "bytes of a file's path", 16, 3500},
+    {"CODEAPI_OUTPUT_EXTENSIONS", "", kExtensions, &S::output_extensions, kLimits | kEgressGateway,
      "file name extensions returned beside the usual ones, separated by commas; *: all"},
 };
 
@@ -382,10 +415,7 @@ constexpr std::string_view kForeignNames[] = {
 
     "CODEAPI_EXECUTION_MANIFEST_PUBLIC_KEY",
     "CODEAPI_EXECUTION_MANIFEST_SECRET",
-    "CODEAPI_EGRESS_GRANT_SECRET",
-    "CODEAPI_EGRESS_LEDGER_REQUIRED",
     "CODEAPI_EGRESS_LEDGER_COMPACT",
-    "CODEAPI_EGRESS_LEDGER_TTL_GRACE_SECONDS",
     "CODEAPI_EGRESS_LEDGER_MUTATION_CONNECTIONS",
     "CODEAPI_EGRESS_GATEWAY_AUTOSTART",
     "CODEAPI_FILE_OBJECT_INDEX_ENABLED",
@@ -414,6 +444,7 @@ std::string RoleNames(unsigned roles) {
                                                           {kWorker, "worker"},
                                                           {kFileServer, "file-server"},
                                                           {kToolCallServer, "tool-call-server"},
+                                                          {kEgressGateway, "egress-gateway"},
                                                           {kRun, "run"},
                                                           {kDoctor, "doctor"},
                                                           {kKeys, "keys"},

@@ -37,6 +37,7 @@ enum Role : unsigned {
   kApi = 64,
   kWorker = 128,
   kToolCallServer = 256,
+  kEgressGateway = 512,
 };
 
 /// One accepted word of an enum and the value it stands for. The first word of a value is the one we print.

@@ -249,7 +249,7 @@ TEST(Settings, NamesThatAreNotOursAreNoBusinessOfOurs) {
                            {"CODEAPI_PORT", "tcp://10.0.0.1:3112"},
                            {"CODEAPI_API_PORT_3112_TCP_ADDR", "10.0.0.1"},
                            {"CODEAPI_JWT_PRIVATE_KEY", "-----BEGIN"},
-                           {"CODEAPI_EGRESS_GRANT_SECRET", "s"}})
+                           {"CODEAPI_EGRESS_GATEWAY_AUTOSTART", "s"}})
                          .value();
   EXPECT_THAT(s.warnings, IsEmpty());
   EXPECT_EQ(s.service_port, 3112);

@@ -40,17 +40,24 @@ bool IsReadOnly(const json::object& object) {
 
 }  // namespace
 
+Result<std::string> RemoteFiles::path(const ObjectKey& key) const {
+  return addresses ? addresses->PathOf(key) : ObjectPath(key);
+}
+
 ClientRequest RemoteFiles::request(std::string method, std::string_view path) const {
   ClientRequest request;
   request.method = std::move(method);
   request.url = url + std::string(path);
-  if (!token.empty()) request.headers.add(std::string(kInternalTokenHeader), token);
+  if (addresses) addresses->Sign(request);
+  if (!addresses && !token.empty()) request.headers.add(std::string(kInternalTokenHeader), token);
   if (!trace.empty()) request.headers.add("traceparent", trace);
   return request;
 }
 
-ClientRequest RemoteFiles::put(const ObjectKey& key, const ObjectMeta& meta) const {
-  ClientRequest put = request("PUT", ObjectPath(key));
+Result<ClientRequest> RemoteFiles::put(const ObjectKey& key, const ObjectMeta& meta) const {
+  const auto where = path(key);
+  if (!where) return std::unexpected(where.error());
+  ClientRequest put = request("PUT", *where);
   put.headers.add("Content-Type", meta.content_type);
   put.headers.add(std::string(kOriginalFilenameHeader), PercentEncode(meta.filename));
   if (meta.read_only) put.headers.add(std::string(kReadOnlyHeader), "true");
@@ -60,13 +67,20 @@ ClientRequest RemoteFiles::put(const ObjectKey& key, const ObjectMeta& meta) con
 asio::awaitable<Result<std::string>> RemoteFiles::call(std::string method, std::string path) const {
   const std::string what = method + " " + path;
   auto answer = co_await client->fetch(request(std::move(method), path), kLargestAnswer);
-  if (!answer) co_return std::unexpected(ConnectionError(answer.error()));
-  if (answer->status != 200) co_return std::unexpected(AnswerError(what, answer->status));
+  if (!answer) co_return std::unexpected(connection_error(answer.error()));
+  if (answer->status != 200) co_return std::unexpected(answer_error(what, answer->status, answer->headers));
   co_return std::move(answer->body);
 }
 
+asio::awaitable<Result<std::string>> RemoteFiles::call(std::string method, ObjectKey key,
+                                                       std::string_view more) const {
+  const auto where = path(key);
+  if (!where) co_return std::unexpected(where.error());
+  co_return co_await call(std::move(method), *where + std::string(more));
+}
+
 asio::awaitable<Result<ObjectInfo>> RemoteFiles::stat(const ObjectKey& key) const {
-  const auto body = co_await call("GET", ObjectPath(key) + "/metadata");
+  const auto body = co_await call("GET", key, "/metadata");
   if (!body) co_return std::unexpected(body.error());
   boost::system::error_code bad;
   auto info = ParseObjectJson(json::parse(*body, bad));
@@ -78,20 +92,20 @@ std::string ObjectPath(const ObjectKey& key) {
   return "/sessions/" + key.session + "/objects/" + key.id;
 }
 
-Error ConnectionError(Error error) {
+Error RemoteFiles::connection_error(Error error) const {
   if (error.code != ErrorCode::kInvalid) error.code = ErrorCode::kUnavailable;
-  error.message.insert(0, "the file server: ");
+  error.message.insert(0, who + ": ");
   return error;
 }
 
-Error AnswerError(const std::string& what, int status) {
-  const std::string message = "the file server answers " + what + " with " + std::to_string(status);
+Error RemoteFiles::answer_error(const std::string& what, int status, const Headers& headers) const {
+  const std::string message = who + " answers " + what + " with " + std::to_string(status);
   switch (status) {
     case 400:
       return {ErrorCode::kInvalid, message};
     case 401:
     case 403:
-      return {ErrorCode::kUnavailable, message + ": its CODEAPI_INTERNAL_SERVICE_TOKEN is not ours"};
+      break;
     case 404:
       return {ErrorCode::kNotFound, message};
     case 409:
@@ -101,6 +115,11 @@ Error AnswerError(const std::string& what, int status) {
     default:
       return {ErrorCode::kUnavailable, message};
   }
+  if (!addresses)
+    return {ErrorCode::kUnavailable, message + ": its CODEAPI_INTERNAL_SERVICE_TOKEN is not ours"};
+  const std::string_view why = headers.get(kRefusalHeader);
+  return {why == "scope_mismatch" ? ErrorCode::kForbidden : ErrorCode::kUnavailable,
+          message + ": " + std::string(why)};
 }
 
 std::unexpected<Error> Senseless(const std::string& what) {

@@ -33,7 +33,7 @@ class RemoteReader final : public ObjectReader {
     if (*files_->closed) co_return Fail(ErrorCode::kUnavailable, "the store is closed");
     // The body has a Content-Length, so an end before it is an error and not a 0.
     auto got = co_await Shielded(body_->read(buffer));
-    if (!got) co_return std::unexpected(ConnectionError(got.error()));
+    if (!got) co_return std::unexpected(files_->connection_error(got.error()));
     co_return got;
   }
 
@@ -44,9 +44,13 @@ class RemoteReader final : public ObjectReader {
 };
 
 asio::awaitable<Result<std::unique_ptr<ObjectReader>>> OpenObject(Files files, ObjectKey key) {
-  auto answer = co_await files->client->send(files->request("GET", ObjectPath(key)));
-  if (!answer) co_return std::unexpected(ConnectionError(answer.error()));
-  if (answer->status != 200) co_return std::unexpected(AnswerError("GET " + ObjectPath(key), answer->status));
+  const auto path = files->path(key);
+  if (!path) co_return std::unexpected(path.error());
+  auto answer = co_await files->client->send(files->request("GET", *path));
+  if (!answer) co_return std::unexpected(files->connection_error(answer.error()));
+  if (answer->status != 200) {
+    co_return std::unexpected(files->answer_error("GET " + ObjectPath(key), answer->status, answer->headers));
+  }
   auto info = ParseObjectHeaders(key, answer->headers);
   if (!info) co_return std::unexpected(info.error());
   if (answer->body->length() != info->size) co_return Senseless("the length of " + ObjectPath(key));
@@ -96,7 +100,7 @@ asio::awaitable<Result<std::vector<std::string>>> ListSessions(Files files, std:
 }
 
 asio::awaitable<Result<void>> RemoveObject(Files files, ObjectKey key) {
-  const auto body = co_await files->call("DELETE", ObjectPath(key));
+  const auto body = co_await files->call("DELETE", key, "");
   if (!body) co_return std::unexpected(body.error());
   co_return Result<void>{};
 }
@@ -124,6 +128,10 @@ RemoteObjectStore::~RemoteObjectStore() {
   if (!view_) *files_->closed = true;
 }
 
+std::unique_ptr<ObjectStore> RemoteObjectStore::View(std::shared_ptr<RemoteFiles> files) {
+  return std::unique_ptr<ObjectStore>(new RemoteObjectStore(std::move(files), true));
+}
+
 Result<std::unique_ptr<RemoteObjectStore>> RemoteObjectStore::Open(const asio::any_io_executor& executor,
                                                                    RemoteObjectStoreOptions options) {
   const bool web = options.url.starts_with("http://") || options.url.starts_with("https://");
@@ -146,7 +154,9 @@ asio::awaitable<Result<std::unique_ptr<ObjectWriter>>> RemoteObjectStore::create
   auto checked = CheckObjectKey(key);
   if (checked) checked = CheckObjectMeta(meta);
   if (!checked) co_return std::unexpected(checked.error());
-  co_return std::make_unique<RemoteWriter>(files_, std::move(key), std::move(meta));
+  auto put = files_->put(key, meta);
+  if (!put) co_return std::unexpected(put.error());
+  co_return std::make_unique<RemoteWriter>(files_, std::move(key), std::move(meta), std::move(*put));
 }
 
 asio::awaitable<Result<std::unique_ptr<ObjectReader>>> RemoteObjectStore::open(ObjectKey key) {
@@ -178,7 +188,7 @@ asio::awaitable<Result<void>> RemoteObjectStore::remove(ObjectKey key) {
 std::unique_ptr<ObjectStore> RemoteObjectStore::traced(std::string trace) {
   auto files = std::make_shared<RemoteFiles>(*files_);
   files->trace = std::move(trace);
-  return std::unique_ptr<ObjectStore>(new RemoteObjectStore(std::move(files), true));
+  return View(std::move(files));
 }
 
 asio::awaitable<Result<void>> RemoteObjectStore::check() {

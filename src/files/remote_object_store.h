@@ -34,6 +34,9 @@ class RemoteObjectStore final : public ObjectStore {
                                                          RemoteObjectStoreOptions options);
   ~RemoteObjectStore() override;
 
+  /// What others have made of these parts, and close themselves.
+  static std::unique_ptr<ObjectStore> View(std::shared_ptr<RemoteFiles> files);
+
   boost::asio::awaitable<Result<std::unique_ptr<ObjectWriter>>> create(ObjectKey key,
                                                                        ObjectMeta meta) override;
   boost::asio::awaitable<Result<std::unique_ptr<ObjectReader>>> open(ObjectKey key) override;

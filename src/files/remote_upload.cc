@@ -86,9 +86,9 @@ asio::awaitable<void> Send(std::shared_ptr<RemoteFiles> files, std::shared_ptr<U
   pipe->to_writer.notify();
 }
 
-Result<ObjectInfo> InfoOf(const ObjectKey& key, const FetchedResponse& answer) {
+Result<ObjectInfo> InfoOf(const RemoteFiles& files, const ObjectKey& key, const FetchedResponse& answer) {
   const std::string what = "PUT " + ObjectPath(key);
-  if (answer.status != 200) return std::unexpected(AnswerError(what, answer.status));
+  if (answer.status != 200) return std::unexpected(files.answer_error(what, answer.status, answer.headers));
   boost::system::error_code bad;
   auto info = ParseObjectJson(boost::json::parse(answer.body, bad));
   if (info && info->key != key) return Senseless(what);
@@ -97,8 +97,9 @@ Result<ObjectInfo> InfoOf(const ObjectKey& key, const FetchedResponse& answer) {
 
 }  // namespace
 
-RemoteWriter::RemoteWriter(std::shared_ptr<RemoteFiles> files, ObjectKey key, ObjectMeta meta)
-    : files_(std::move(files)), key_(std::move(key)), meta_(std::move(meta)) {}
+RemoteWriter::RemoteWriter(std::shared_ptr<RemoteFiles> files, ObjectKey key, ObjectMeta meta,
+                           ClientRequest put)
+    : files_(std::move(files)), key_(std::move(key)), meta_(std::move(meta)), put_(std::move(put)) {}
 
 RemoteWriter::~RemoteWriter() {
   end();
@@ -117,7 +118,7 @@ void RemoteWriter::end() {
 
 void RemoteWriter::start() {
   pipe_ = std::make_shared<UploadPipe>();
-  asio::co_spawn(asio::make_strand(files_->executor), Send(files_, pipe_, files_->put(key_, meta_)),
+  asio::co_spawn(asio::make_strand(files_->executor), Send(files_, pipe_, std::move(put_)),
                  [pipe = pipe_](const std::exception_ptr& failure) {
                    if (!failure) return;
                    {
@@ -157,8 +158,9 @@ asio::awaitable<Result<void>> RemoteWriter::push(std::span<const char> data) {
         if (pipe_->outcome) {
           // An answer before the end is a refusal; whatever else it may be, the object is not stored.
           const Result<FetchedResponse>& outcome = *pipe_->outcome;
-          if (!outcome) co_return std::unexpected(ConnectionError(outcome.error()));
-          co_return std::unexpected(AnswerError("PUT " + ObjectPath(key_), outcome->status));
+          if (!outcome) co_return std::unexpected(files_->connection_error(outcome.error()));
+          co_return std::unexpected(
+              files_->answer_error("PUT " + ObjectPath(key_), outcome->status, outcome->headers));
         }
         if (pipe_->piece.empty()) std::swap(pipe_->piece, kept_);
       }
@@ -182,7 +184,7 @@ asio::awaitable<Result<ObjectInfo>> RemoteWriter::commit() {
 asio::awaitable<Result<ObjectInfo>> RemoteWriter::finish() {
   std::optional<Result<FetchedResponse>> outcome;
   if (!pipe_) {
-    ClientRequest request = files_->put(key_, meta_);
+    ClientRequest request = std::move(put_);
     request.body = std::move(kept_);
     outcome = co_await files_->client->fetch(std::move(request), kLargestAnswer);
   }
@@ -198,10 +200,10 @@ asio::awaitable<Result<ObjectInfo>> RemoteWriter::finish() {
     pipe_->to_request.notify();
     if (!outcome) co_await pipe_->to_writer.wait();
   }
-  if (*outcome) co_return InfoOf(key_, **outcome);
+  if (*outcome) co_return InfoOf(*files_, key_, **outcome);
   const auto found = co_await files_->stat(key_);
   if (found && found->size == size_ && found->meta == meta_) co_return found;
-  co_return std::unexpected(ConnectionError(outcome->error()));
+  co_return std::unexpected(files_->connection_error(outcome->error()));
 }
 
 }  // namespace codeapi

@@ -19,7 +19,8 @@ struct UploadPipe;
 /// nevertheless.
 class RemoteWriter final : public ObjectWriter {
  public:
-  RemoteWriter(std::shared_ptr<RemoteFiles> files, ObjectKey key, ObjectMeta meta);
+  /// `put` is what RemoteFiles::put() made of the key and the meta.
+  RemoteWriter(std::shared_ptr<RemoteFiles> files, ObjectKey key, ObjectMeta meta, ClientRequest put);
   ~RemoteWriter() override;
 
   asio::awaitable<Result<void>> write(std::span<const char> data) override;
@@ -34,7 +35,8 @@ class RemoteWriter final : public ObjectWriter {
   std::shared_ptr<RemoteFiles> files_;
   ObjectKey key_;
   ObjectMeta meta_;
-  std::string kept_;  // what is not yet given to the pipe
+  ClientRequest put_;  // until it is sent
+  std::string kept_;   // what is not yet given to the pipe
   std::uint64_t size_ = 0;
   std::shared_ptr<UploadPipe> pipe_;  // once the object is being sent
   bool ended_ = false;

@@ -17,6 +17,7 @@
 #include "jailer/event_loop.h"
 #include "jailer/host.h"
 #include "jailer/jailer.h"
+#include "jailer/jailer_process.h"
 #include "manifest/signed_manifest.h"
 
 namespace {
@@ -25,7 +26,7 @@ constexpr int kStreamFd = 3;
 
 // The public keys of manifests come from whoever starts this program, as its first and only argument: nothing
 // that is said over the stream later can change them.
-constexpr std::string_view kKeysOption = "--manifest-keys=";
+constexpr std::string_view kKeysOption = codeapi::kManifestKeysOption;
 
 // False, with the reason told, when the arguments are none that a worker gives.
 bool ReadKeys(int argc, char** argv, std::optional<codeapi::ManifestVerifier>& keys) {
@@ -67,11 +68,16 @@ int main(int argc, char** argv) {
                stderr);
     return 2;
   }
+  ::fcntl(kStreamFd, F_SETFD, FD_CLOEXEC);
+  ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+  if (argc > 1 && std::strcmp(argv[1], codeapi::kLauncherArgument) == 0) {
+    return codeapi::RunLauncher(codeapi::UniqueFd(kStreamFd), {"/proc/self/exe", {argv + 2, argv + argc}});
+  }
   std::optional<codeapi::ManifestVerifier> keys;
   if (!ReadKeys(argc, argv, keys)) return 2;
-  ::fcntl(kStreamFd, F_SETFD, FD_CLOEXEC);
+  // A launcher executes it under another name.
+  ::prctl(PR_SET_NAME, "codeapi-jailer", 0, 0, 0);
   ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
-  ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
   ::signal(SIGPIPE, SIG_IGN);
   // A Ctrl-C on the terminal is for the server: it lets programs finish and then closes the stream.
   ::signal(SIGINT, SIG_IGN);

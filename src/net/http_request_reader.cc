@@ -20,6 +20,15 @@ constexpr std::size_t kDrainLimit = 64uz * 1024;
 constexpr std::size_t kIdleBuffer = 16uz * 1024;
 constexpr std::size_t kMaxBlankBytes = 16;  // RFC 9112 2.2: some clients put CRLFs before a request line
 
+constexpr std::size_t kMaxFields = 256;
+// What chunk sizes, extensions and trailers may weigh, beside this much for every byte of the body: the least
+// that a byte sent alone needs is six. Else a body of nothing could be endless.
+constexpr std::uint64_t kChunkAllowance = 16uz * 1024;
+constexpr std::uint64_t kChunkOverheadPerByte = 16;
+
+// No body or chunk is so large; what is beyond is there to overflow somebody's arithmetic.
+constexpr std::uint64_t kMaxLength = std::uint64_t{1} << 62;
+
 constexpr HttpProblem kSilence{};
 
 std::string_view View(boost::beast::string_view text) {
@@ -28,6 +37,15 @@ std::string_view View(boost::beast::string_view text) {
 
 bool IsNumber(std::string_view text) {
   return !text.empty() && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
+}
+
+// The letters of host names, addresses and ports; of RFC 3986's others those that no proxy could cut a value
+// at. Empty is allowed for targets without an authority.
+bool IsAuthority(std::string_view text) {
+  constexpr std::string_view kOthers = "-._~%:[]";
+  return std::ranges::all_of(text, [&](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || kOthers.contains(c);
+  });
 }
 
 // Beast takes `Transfer-Encoding: gzip` for "no body", `gzip, chunked` for chunked, and `Content-Length: 5,
@@ -47,16 +65,31 @@ std::optional<HttpProblem> FramingProblem(const http::fields& fields, bool http1
   }
   const auto hosts = fields.count(http::field::host);
   if (hosts > 1 || (hosts == 0 && http11)) return HttpProblem{400, "Exactly one Host is required"};
+  if (hosts == 1 && !IsAuthority(View(fields[http::field::host]))) return HttpProblem{400, "Malformed Host"};
   return std::nullopt;
+}
+
+// Beast joins a value that goes on in the next line, as old HTTP allowed. Who reads line by line sees another
+// header.
+bool HasFoldedLine(std::string_view header) {
+  return header.find("\r\n ") != header.npos || header.find("\r\n\t") != header.npos;
+}
+
+// RFC 3986 knows neither spaces nor bytes beyond ASCII in a target, and a fragment is never sent.
+bool IsTarget(std::string_view target) {
+  return std::ranges::all_of(target, [](char c) { return c > 0x20 && c < 0x7f && c != '#'; });
 }
 
 // The path and query of an origin-form ("/a?b") or absolute-form ("http://host/a?b") target; "*" stays.
 std::optional<std::string_view> OriginForm(std::string_view target) {
+  if (!IsTarget(target)) return std::nullopt;
   if (target.starts_with('/') || target == "*") return target;
   for (const std::string_view scheme : {"http://", "https://"}) {
     if (!boost::beast::iequals(target.substr(0, scheme.size()), scheme)) continue;
     target.remove_prefix(scheme.size());
     const std::size_t end = target.find_first_of("/?");
+    const std::string_view authority = target.substr(0, end);
+    if (authority.empty() || !IsAuthority(authority)) return std::nullopt;
     if (end == std::string_view::npos || target[end] == '?') return "/";
     return target.substr(end);
   }
@@ -86,15 +119,20 @@ HttpRequestReader::HttpRequestReader(TimedSocket& socket, const ServerOptions& o
     : socket_(socket),
       options_(options),
       on_body_end_(std::move(on_body_end)),
+      check_chunk_([](std::uint64_t size, boost::beast::string_view, boost::system::error_code& error) {
+        if (size > kMaxLength) error = http::error::bad_chunk;
+      }),
       buffer_(options.max_header_bytes + kBodyStep) {}
 
 void HttpRequestReader::reset() {
   parser_.emplace();
   parser_->header_limit(static_cast<std::uint32_t>(options_.max_header_bytes));
   parser_->body_limit(boost::none);  // the handler's business
+  parser_->on_chunk_header(check_chunk_);
   drain_deadline_.reset();
   failed_.reset();
   header_bytes_ = 0;
+  chunk_bytes_ = chunk_data_ = 0;
   blank_bytes_ = 0;
   expect_continue_ = false;
   idle_ = true;
@@ -116,10 +154,14 @@ std::optional<HttpProblem> HttpRequestReader::parse_header() {
   if (buffer_.size() == 0) return std::nullopt;
   idle_ = false;
   boost::system::error_code error;
+  const std::string_view sent(static_cast<const char*>(buffer_.data().data()), buffer_.size());
   const std::size_t used = parser_->put(buffer_.data(), error);
+  // Beast takes the fields in one go, so all that is to be seen of them is here.
+  const bool folded = parser_->is_header_done() && HasFoldedLine(sent.substr(0, used));
   buffer_.consume(used);
   header_bytes_ += used;
   if (error && error != http::error::need_more) return ProblemOf(error);
+  if (folded) return HttpProblem{400, "Malformed request"};
   const std::size_t seen = header_bytes_ + (parser_->is_header_done() ? 0 : buffer_.size());
   if (seen > options_.max_header_bytes) return HttpProblem{431, "Request header too large"};
   return std::nullopt;
@@ -161,12 +203,15 @@ std::optional<HttpProblem> HttpRequestReader::take_header(Request& request) {
   const std::size_t question = origin->find('?');
   request.path = origin->substr(0, question);
   if (question != std::string_view::npos) request.query = ParseQuery(origin->substr(question + 1));
+  if (std::ranges::distance(message) > static_cast<std::ptrdiff_t>(kMaxFields))
+    return HttpProblem{431, "Too many header fields"};
   for (const auto& field : message) {
     request.headers.add(std::string(View(field.name_string())), std::string(View(field.value())));
   }
   keep_alive_ = parser_->keep_alive();
   chunked_ = parser_->chunked();
   length_ = chunked_ ? 0 : parser_->content_length().value_or(0);
+  if (length_ > kMaxLength) return HttpProblem{400, "Invalid Content-Length"};
   remaining_ = length_;
   done_ = !chunked_ && length_ == 0;
   if (const std::string_view expect = request.header("Expect"); !expect.empty() && http11_) {
@@ -261,7 +306,13 @@ Result<std::size_t> HttpRequestReader::parse_chunks(std::span<char> into) {
   while (!parser_->is_done()) {
     if (buffer_.size() == 0) return into.size() - body.size;
     boost::system::error_code error;
-    buffer_.consume(parser_->put(buffer_.data(), error));
+    const std::size_t before = body.size;
+    const std::size_t used = parser_->put(buffer_.data(), error);
+    buffer_.consume(used);
+    chunk_data_ += before - body.size;
+    chunk_bytes_ += used;
+    if (chunk_bytes_ > kChunkAllowance + (1 + kChunkOverheadPerByte) * chunk_data_)
+      return Fail(ErrorCode::kInvalid, "the chunks are mostly not body");
     if (error == http::error::need_more || body.size == 0) return into.size() - body.size;
     if (error && error != http::error::need_buffer)
       return Fail(ErrorCode::kInvalid, "malformed chunked body");

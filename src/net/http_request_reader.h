@@ -81,12 +81,15 @@ class HttpRequestReader : public BodyReader {
   TimedSocket& socket_;
   const ServerOptions& options_;
   std::function<void()> on_body_end_;
+  std::function<void(std::uint64_t, boost::beast::string_view, boost::system::error_code&)> check_chunk_;
   boost::beast::flat_buffer buffer_;
   std::optional<Parser> parser_;
   std::optional<Clock::time_point> drain_deadline_;
   std::optional<Error> failed_;
   std::size_t header_bytes_ = 0;
   std::size_t blank_bytes_ = 0;
+  std::uint64_t chunk_bytes_ = 0;  ///< of the body as it was sent
+  std::uint64_t chunk_data_ = 0;   ///< of the body itself
   std::uint64_t length_ = 0;
   std::uint64_t remaining_ = 0;
   bool chunked_ = false;

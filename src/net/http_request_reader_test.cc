@@ -241,6 +241,19 @@ INSTANTIATE_TEST_SUITE_P(
         BadRequest{"SpaceBeforeColon", POST_ECHO "Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n", 400},
         BadRequest{"BareLineFeeds", "GET /echo HTTP/1.1\nHost: x\n\n", 400},
         BadRequest{"BareCarriageReturn", "GET /echo HTTP/1.1\r\nHost: x\rA: b\r\n\r\n", 400},
+        BadRequest{"Fold", "GET /echo HTTP/1.1\r\nHost: x\r\nA: b\r\n c\r\n\r\n", 400},
+        BadRequest{"FoldByTab", "GET /echo HTTP/1.1\r\nHost: x\r\nA: b\r\n\tc\r\n\r\n", 400},
+        BadRequest{"FoldedEncoding", POST_ECHO "Transfer-Encoding:\r\n chunked\r\n\r\n0\r\n\r\n", 400},
+        BadRequest{"FoldedLength", POST_ECHO "Content-Length:\r\n 0\r\n\r\n", 400},
+        BadRequest{"HostList", "GET /echo HTTP/1.1\r\nHost: x,y\r\n\r\n", 400},
+        BadRequest{"HostWithUser", "GET /echo HTTP/1.1\r\nHost: y@x\r\n\r\n", 400},
+        BadRequest{"HostWithPath", "GET /echo HTTP/1.1\r\nHost: x/y\r\n\r\n", 400},
+        BadRequest{"HostWithSpace", "GET /echo HTTP/1.1\r\nHost: x y\r\n\r\n", 400},
+        BadRequest{"HostNotAscii", "GET /echo HTTP/1.1\r\nHost: \xff\r\n\r\n", 400},
+        BadRequest{"TargetWithFragment", "GET /echo#a HTTP/1.1\r\nHost: x\r\n\r\n", 400},
+        BadRequest{"TargetNotAscii", "GET /ech\xc3\xb6 HTTP/1.1\r\nHost: x\r\n\r\n", 400},
+        BadRequest{"TargetWithUser", "GET http://y@x/echo HTTP/1.1\r\nHost: x\r\n\r\n", 400},
+        BadRequest{"TargetWithoutHost", "GET http:///echo HTTP/1.1\r\nHost: x\r\n\r\n", 400},
         BadRequest{"FoldBeforeAnyField", "GET /echo HTTP/1.1\r\n Host: x\r\n\r\n", 400},
         BadRequest{"NoHost", "GET /echo HTTP/1.1\r\n\r\n", 400},
         BadRequest{"TwoHosts", "GET /echo HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n", 400},
@@ -256,12 +269,56 @@ INSTANTIATE_TEST_SUITE_P(
         BadRequest{"ChunkSizePrefixed", CHUNKED "0x1\r\na\r\n0\r\n\r\n", 400},
         BadRequest{"ChunkSizeSpaced", CHUNKED " 1\r\na\r\n0\r\n\r\n", 400},
         BadRequest{"ChunkSizeHuge", CHUNKED "10000000000000000\r\na\r\n0\r\n\r\n", 400},
+        BadRequest{"ChunkSizeOverflow", CHUNKED "ffffffffffffffff\r\na\r\n0\r\n\r\n", 400},
+        BadRequest{"LengthOverflow", POST_ECHO "Content-Length: 18446744073709551615\r\n\r\n", 400},
         BadRequest{"ChunkSizeLineFeed", CHUNKED "1\na\n0\n\n", 400},
         BadRequest{"ChunkTooLong", CHUNKED "1\r\nab\r\n0\r\n\r\n", 400},
         BadRequest{"ChunkExtensionLineFeed", CHUNKED "1;\na\r\na\r\n0\r\n\r\n", 400},
         BadRequest{"TrailerLength", CHUNKED "0\r\nContent-Length: 5\r\n\r\n", 400},
         BadRequest{"TrailerMalformed", CHUNKED "0\r\nA b\r\n\r\n", 400}),
     [](const auto& test) { return test.param.what; });
+
+TEST(RequestHeader, TooManyFieldsAre431) {
+  TestServer server(EchoRouter());
+  const auto with = [](std::size_t fields) {
+    std::string text = "POST /echo HTTP/1.1\r\nHost: x\r\n";
+    for (std::size_t i = 1; i < fields; ++i) text += "A:\r\n";
+    return text + "\r\n";
+  };
+  RawClient client(server.port());
+  EXPECT_EQ(client.request(with(256)).status, 200);
+  EXPECT_EQ(client.request(with(257)).status, 431);
+  EXPECT_TRUE(client.at_end());
+}
+
+// A folded line is looked for in the header, not in what follows it.
+TEST(RequestHeader, ABodyMayLookLikeAFoldedLine) {
+  TestServer server(EchoRouter());
+  RawClient client(server.port());
+  EXPECT_EQ(client.request(POST_ECHO "Content-Length: 6\r\n\r\na\r\n b\r").body, "POST /echo [a\r\n b\r]");
+}
+
+TEST(RequestBody, ChunksThatAreMostlyNotBodyAreRefused) {
+  TestServer server(EchoRouter());
+  RawClient client(server.port());
+  const auto chunks = [](std::size_t count, std::size_t extension) {
+    std::string text = CHUNKED;
+    for (std::size_t i = 0; i < count; ++i) text += "1;" + std::string(extension, 'e') + "\r\nb\r\n";
+    return text + "0\r\n\r\n";
+  };
+  // As many bytes, each in a chunk of its own, as somebody wants, and one large extension.
+  EXPECT_EQ(client.request(chunks(20'000, 1)).body, "POST /echo [" + std::string(20'000, 'b') + "]");
+  EXPECT_EQ(client.request(chunks(1, 10'000)).body, "POST /echo [b]");
+  EXPECT_EQ(client.request(chunks(100, 1'000)).status, 400);
+}
+
+TEST(RequestBody, TrailersWithoutEndAreRefused) {
+  TestServer server(EchoRouter());
+  RawClient client(server.port());
+  std::string trailers = CHUNKED "0\r\n";
+  for (int i = 0; i < 5'000; ++i) trailers += "A: b\r\n";
+  EXPECT_EQ(client.request(trailers + "\r\n").status, 400);
+}
 
 TEST(RequestBody, AnEndlessChunkExtensionIsRefused) {
   TestServer server(EchoRouter());

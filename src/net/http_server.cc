@@ -33,17 +33,26 @@ constexpr auto kAcceptPause = std::chrono::milliseconds(100);
 constexpr auto kAfterKill = std::chrono::seconds(1);
 constexpr auto kToken = asio::as_tuple(asio::use_awaitable);
 
+Result<Tcp::endpoint> EndpointOf(const std::string& address, std::uint16_t port) {
+  boost::system::error_code error;
+  const auto parsed = asio::ip::make_address(address, error);
+  if (error) return Fail(ErrorCode::kInvalid, "not a numeric address: " + address);
+  return Tcp::endpoint(parsed, port);
+}
+
+std::string Where(const Tcp::endpoint& endpoint) {
+  return endpoint.address().to_string() + " port " + std::to_string(endpoint.port());
+}
+
 // Asio's own open and accept leave the descriptor open across exec.
-Result<UniqueFd> Listen(const Tcp::endpoint& endpoint, int backlog) {
-  const std::string where = endpoint.address().to_string() + " port " + std::to_string(endpoint.port());
+Result<UniqueFd> Bind(const Tcp::endpoint& endpoint) {
+  const std::string where = Where(endpoint);
   UniqueFd fd(::socket(endpoint.data()->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!fd) return FailErrno("socket for " + where, errno, ErrorCode::kUnavailable);
   const int on = 1;
   ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  if (::bind(fd.get(), endpoint.data(), static_cast<socklen_t>(endpoint.size())) != 0 ||
-      ::listen(fd.get(), backlog) != 0) {
+  if (::bind(fd.get(), endpoint.data(), static_cast<socklen_t>(endpoint.size())) != 0)
     return FailErrno("cannot listen on " + where, errno, ErrorCode::kUnavailable);
-  }
   return fd;
 }
 
@@ -66,6 +75,12 @@ bool IsPassing(int error) {
 
 }  // namespace
 
+Result<UniqueFd> BindTcp(const std::string& address, std::uint16_t port) {
+  const auto endpoint = EndpointOf(address, port);
+  if (!endpoint) return std::unexpected(endpoint.error());
+  return Bind(*endpoint);
+}
+
 /// The accept loop and the list of connections. Connections are entered and left from any thread, everything
 /// else happens on the strand.
 class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
@@ -78,13 +93,14 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
         context_(std::make_shared<const HttpContext>(HttpContext{std::move(options), std::move(router)})) {}
 
   Result<void> open() {
-    boost::system::error_code error;
-    const auto address = asio::ip::make_address(options().address, error);
-    if (error) return Fail(ErrorCode::kInvalid, "not a numeric address: " + options().address);
-    const Tcp::endpoint endpoint(address, options().port);
-    Result<UniqueFd> fd = Listen(endpoint, options().backlog);
+    const auto endpoint = EndpointOf(options().address, options().port);
+    if (!endpoint) return std::unexpected(endpoint.error());
+    Result<UniqueFd> fd = options().bound ? std::move(*options().bound) : Bind(*endpoint);
     if (!fd) return std::unexpected(fd.error());
-    acceptor_.assign(endpoint.protocol(), fd->get(), error);
+    if (::listen(fd->get(), options().backlog) != 0)
+      return FailErrno("cannot listen on " + Where(*endpoint), errno, ErrorCode::kUnavailable);
+    boost::system::error_code error;
+    acceptor_.assign(endpoint->protocol(), fd->get(), error);
     if (error) return Fail(ErrorCode::kUnavailable, "cannot watch the listening socket: " + error.message());
     (void)fd->release();  // the acceptor's now
     port_ = acceptor_.local_endpoint(error).port();

@@ -13,15 +13,22 @@
 #include <boost/asio/awaitable.hpp>
 
 #include "base/result.h"
+#include "base/unique_fd.h"
 #include "net/router.h"
 
 namespace codeapi {
+
+/// A TCP socket bound to a numeric address and a port, which nobody can connect to before a server listens on
+/// it. Errors: kInvalid for a bad address, kUnavailable when it cannot be bound.
+Result<UniqueFd> BindTcp(const std::string& address, std::uint16_t port);
 
 /// How a server listens and what it takes from its clients.
 struct ServerOptions {
   std::string address = "127.0.0.1";  ///< numeric IPv4 or IPv6 address to listen on
   std::uint16_t port = 0;             ///< 0 takes a free one, see HttpServer::port()
   int backlog = 1024;
+  /// BindTcp()'s answer for this address and port, which is taken; empty: the server binds one itself.
+  std::shared_ptr<UniqueFd> bound;
 
   std::size_t max_connections = 4096;          ///< one more is answered 503 and closed
   std::size_t max_header_bytes = 64uz * 1024;  ///< request line and fields together; more is 431

@@ -84,6 +84,19 @@ Result<RedisOptions> ParseRedisUrl(std::string_view url) {
   return options;
 }
 
+namespace {
+
+void SetManner(RedisOptions& options, const Settings& settings) {
+  options.tls_verify = settings.redis_tls_verify;
+  options.tls_ca_file = settings.redis_tls_ca;
+  options.tls_server_name = settings.redis_tls_server_name;
+  options.connect_timeout = settings.redis_connect_timeout;
+  options.command_timeout = settings.redis_command_timeout;
+  options.keep_alive = settings.redis_keep_alive;
+}
+
+}  // namespace
+
 Result<std::optional<RedisOptions>> RedisOptionsFrom(const Settings& settings) {
   if (settings.redis_url.empty() && settings.redis_host.empty()) return std::optional<RedisOptions>();
   RedisOptions options;
@@ -99,13 +112,14 @@ Result<std::optional<RedisOptions>> RedisOptionsFrom(const Settings& settings) {
   if (options.password.empty()) options.password = settings.redis_password;
   if (options.db == 0) options.db = settings.redis_db;
   options.tls = options.unix_path.empty() && (options.tls || settings.redis_tls);
-  options.tls_verify = settings.redis_tls_verify;
-  options.tls_ca_file = settings.redis_tls_ca;
-  options.tls_server_name = settings.redis_tls_server_name;
-  options.connect_timeout = settings.redis_connect_timeout;
-  options.command_timeout = settings.redis_command_timeout;
-  options.keep_alive = settings.redis_keep_alive;
+  SetManner(options, settings);
   return std::optional<RedisOptions>(std::move(options));
+}
+
+Result<RedisOptions> RedisOptionsAt(std::string_view url, const Settings& settings) {
+  auto options = ParseRedisUrl(url);
+  if (options) SetManner(*options, settings);
+  return options;
 }
 
 }  // namespace codeapi

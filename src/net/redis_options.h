@@ -45,6 +45,9 @@ struct RedisOptions {
 /// brackets. kInvalid, without showing the text, which may hold a password.
 Result<RedisOptions> ParseRedisUrl(std::string_view url);
 
+/// A Redis of its own, at `url`, reached as the settings say of TLS and times.
+Result<RedisOptions> RedisOptionsAt(std::string_view url, const Settings& settings);
+
 /// What the settings say; nothing if they name no Redis. kInvalid for a bad REDIS_URL.
 Result<std::optional<RedisOptions>> RedisOptionsFrom(const Settings& settings);
 

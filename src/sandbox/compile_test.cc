@@ -41,7 +41,7 @@ class CompileTest : public ::testing::Test {
 
   static LocalSandboxOptions Options() {
     LocalSandboxOptions options;
-    options.jailer_path = BesideThisProgram("codeapi-jailer");
+    options.jailer.path = BesideThisProgram("codeapi-jailer");
     options.settings.max_cells = 2;
     return options;
   }

@@ -1,11 +1,6 @@
 #include "sandbox/local_sandbox.h"
 
-#include <fcntl.h>
-#include <spawn.h>
-#include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include <atomic>
 #include <mutex>
@@ -13,8 +8,10 @@
 #include <vector>
 
 #include <boost/asio.hpp>
+#include <boost/asio/experimental/awaitable_operators.hpp>
 
 #include "base/unique_fd.h"
+#include "jailer/jailer_process.h"
 #include "sandbox/jailer_client.h"
 
 namespace codeapi {
@@ -23,42 +20,20 @@ namespace {
 namespace asio = boost::asio;
 using asio::as_tuple;
 using asio::use_awaitable;
+using namespace asio::experimental::awaitable_operators;  // NOLINT: the only way to get operator||
 
-struct JailerProcess {
-  UniqueFd pidfd;
-  UniqueFd stream;
-};
-
-// posix_spawn, not fork: the server has many threads. No variable of its environment reaches the jailer.
-Result<JailerProcess> SpawnJailer(const std::string& path, const std::string& manifest_keys) {
-  int fds[2];
-  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0) return FailErrno("socketpair");
-  UniqueFd ours(fds[0]), theirs(fds[1]);
-  posix_spawn_file_actions_t actions;
-  ::posix_spawn_file_actions_init(&actions);
-  ::posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-  ::posix_spawn_file_actions_adddup2(&actions, 2, 1);
-  ::posix_spawn_file_actions_adddup2(&actions, theirs.get(), 3);
-  ::posix_spawn_file_actions_addclosefrom_np(&actions, 4);
-  std::string name = "codeapi-jailer";
-  std::string keys = "--manifest-keys=" + manifest_keys;
-  char* argv[] = {name.data(), manifest_keys.empty() ? nullptr : keys.data(), nullptr};
-  char* envp[] = {nullptr};
-  pid_t pid = -1;
-  const int error = ::posix_spawn(&pid, path.c_str(), &actions, nullptr, argv, envp);
-  ::posix_spawn_file_actions_destroy(&actions);
-  if (error != 0) return FailErrno("start " + path, error, ErrorCode::kSetupFailed);
-  UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
-  if (!pidfd) return FailErrno("pidfd_open");
-  return JailerProcess{std::move(pidfd), std::move(ours)};
-}
+// Starting a process takes a millisecond; who does not answer in so long is stopped or worse.
+constexpr auto kLauncherPatience = std::chrono::seconds(30);
 
 }  // namespace
 
 class LocalSandbox::Impl : public std::enable_shared_from_this<Impl> {
  public:
   Impl(asio::any_io_executor executor, LocalSandboxOptions options)
-      : strand_(asio::make_strand(std::move(executor))), options_(std::move(options)), changed_(strand_) {}
+      : strand_(asio::make_strand(std::move(executor))),
+        options_(std::move(options)),
+        launcher_(strand_),
+        changed_(strand_) {}
 
   // On the strand. One start at a time; whoever comes meanwhile waits for it, so it is nobody's to cancel.
   asio::awaitable<Result<std::shared_ptr<JailerClient>>> Client() {
@@ -70,6 +45,7 @@ class LocalSandbox::Impl : public std::enable_shared_from_this<Impl> {
     const bool moved = RootMoved();
     if (client_ && client_->alive() && !moved) co_return client_;
     if (stopped_) co_return Fail(ErrorCode::kUnavailable, "shutting down");
+    WatchLauncher();
     starting_ = true;
     const auto before = client_;
     auto started = co_await Launch();
@@ -119,6 +95,34 @@ class LocalSandbox::Impl : public std::enable_shared_from_this<Impl> {
       if (const auto client = retired.lock()) client->Close();
     }
     retired_.clear();
+    boost::system::error_code ignored;
+    launcher_.close(ignored);
+    options_.launcher.reset();
+  }
+
+  // Once.
+  void WatchLauncher() {
+    if (!options_.launcher || std::exchange(launcher_watched_, true)) return;
+    launcher_.assign(options_.launcher->stream.release());
+    ++running_processes_;
+    asio::co_spawn(strand_, Reap(shared_from_this(), std::move(options_.launcher->pidfd), true),
+                   asio::detached);
+  }
+
+  asio::awaitable<Result<JailerProcess>> Spawn() {
+    if (!options_.launcher) co_return SpawnJailer(options_.jailer);
+    if (!launcher_.is_open()) co_return Fail(ErrorCode::kSetupFailed, "nobody is left who starts jailers");
+    if (auto asked = AskLauncher(launcher_.native_handle()); !asked) co_return std::unexpected(asked.error());
+    asio::steady_timer timeout(strand_, kLauncherPatience);
+    const auto answered =
+        co_await (launcher_.async_wait(asio::posix::stream_descriptor::wait_read, as_tuple(use_awaitable)) ||
+                  timeout.async_wait(as_tuple(use_awaitable)));
+    Result<JailerProcess> jailer = Fail(ErrorCode::kSetupFailed, "no answer from who starts jailers");
+    if (launcher_.is_open() && answered.index() == 0) jailer = TakeFromLauncher(launcher_.native_handle());
+    // A later answer would be taken for that to another question.
+    boost::system::error_code ignored;
+    if (answered.index() == 1) launcher_.close(ignored);
+    co_return jailer;
   }
 
   // The runs under way hold the old client, which takes its jailer along when the last of them is done.
@@ -142,10 +146,10 @@ class LocalSandbox::Impl : public std::enable_shared_from_this<Impl> {
   }
 
   asio::awaitable<Result<std::shared_ptr<JailerClient>>> Launch() {
-    auto process = SpawnJailer(options_.jailer_path, options_.manifest_keys);
+    auto process = co_await Spawn();
     if (!process) co_return std::unexpected(process.error());
     ++running_processes_;
-    asio::co_spawn(strand_, Reap(shared_from_this(), std::move(process->pidfd)), asio::detached);
+    asio::co_spawn(strand_, Reap(shared_from_this(), std::move(process->pidfd), false), asio::detached);
     auto client = co_await JailerClient::Connect(strand_.get_inner_executor(), std::move(process->stream),
                                                  options_.settings, ObserverOfNext());
     if (!client) co_return std::unexpected(client.error());
@@ -164,20 +168,26 @@ class LocalSandbox::Impl : public std::enable_shared_from_this<Impl> {
     };
   }
 
-  static asio::awaitable<void> Reap(std::shared_ptr<Impl> self, UniqueFd pidfd) {
+  // The end of what a launcher has started shows all the same; only it can reap that.
+  static asio::awaitable<void> Reap(std::shared_ptr<Impl> self, UniqueFd pidfd, bool launcher) {
     asio::posix::stream_descriptor watch(self->strand_, pidfd.release());
     co_await watch.async_wait(asio::posix::stream_descriptor::wait_read, as_tuple(use_awaitable));
     siginfo_t info{};
     ::waitid(static_cast<idtype_t>(P_PIDFD), static_cast<id_t>(watch.native_handle()), &info, WEXITED);
     --self->running_processes_;
     self->changed_.cancel();
+    if (!launcher || self->stopped_) co_return;
+    boost::system::error_code ignored;
+    self->launcher_.close(ignored);
+    if (self->options_.launcher_lost) self->options_.launcher_lost();
   }
 
   asio::strand<asio::any_io_executor> strand_;
   LocalSandboxOptions options_;
+  asio::posix::stream_descriptor launcher_;  ///< open while it can be asked
   std::shared_ptr<JailerClient> client_;
   std::vector<std::weak_ptr<JailerClient>> retired_;  ///< of older roots, as long as runs hold them
-  bool starting_ = false, stopped_ = false, odd_ = false;
+  bool starting_ = false, stopped_ = false, odd_ = false, launcher_watched_ = false;
   int running_processes_ = 0;
   std::atomic<std::uint64_t> launches_ = 0;
   asio::steady_timer changed_;

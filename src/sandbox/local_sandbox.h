@@ -7,19 +7,24 @@
 
 #include <boost/asio/any_io_executor.hpp>
 
+#include "jailer/jailer_process.h"
 #include "sandbox/sandbox.h"
 
 namespace codeapi {
 
 struct LocalSandboxOptions {
-  std::string jailer_path;  ///< the codeapi-jailer executable; codeapi-init is beside it
+  JailerCommand jailer;  ///< MakeJailerCommand()'s answer; beside the executable is codeapi-init
   JailerSettings settings;
-  std::string manifest_keys = {};  ///< for ManifestVerifier::FromText(); empty: runs need no manifest
   /// Asked before each run for the root of new cells; a new answer starts a new jailer for the runs from then
   /// on, while those under way go on in theirs. Called on one strand. Empty: settings.root, always.
   std::function<std::string()> root = {};
   /// Told of the pool of the jailer that new runs go to.
   PoolObserver on_pool = {};
+  /// SpawnLauncher()'s answer, where this process may not start jailers itself. It belongs to one sandbox.
+  std::shared_ptr<JailerProcess> launcher = {};
+  /// Called on one strand when the launcher has ended without being told to: runs go on while the jailer
+  /// lives, and there will be no other.
+  std::function<void()> launcher_lost = {};
 };
 
 /// Starts the jailer at the first run and again whenever it has died; runs under way when it dies fail.

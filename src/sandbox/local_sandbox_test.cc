@@ -25,7 +25,7 @@ std::vector<pid_t> Children() {
 
 LocalSandboxOptions Options() {
   LocalSandboxOptions options;
-  options.jailer_path = BesideThisProgram("codeapi-jailer");
+  options.jailer.path = BesideThisProgram("codeapi-jailer");
   options.settings.max_cells = 4;
   return options;
 }
@@ -216,7 +216,7 @@ TEST_F(LocalSandboxTest, CancellingARunEndsItsProgram) {
 }
 
 TEST_F(LocalSandboxTest, JailerThatIsNotThere) {
-  sandbox.emplace(io.get_executor(), LocalSandboxOptions{"/nonexistent/codeapi-jailer", {}});
+  sandbox.emplace(io.get_executor(), LocalSandboxOptions{{"/nonexistent/codeapi-jailer"}, {}});
   RunTest(io, [&]() -> awaitable<void> {
     for (int i = 0; i < 2; ++i) {
       RecordingSink sink;
@@ -230,7 +230,7 @@ TEST_F(LocalSandboxTest, JailerThatIsNotThere) {
 }
 
 TEST_F(LocalSandboxTest, JailerThatEndsAtOnce) {
-  sandbox.emplace(io.get_executor(), LocalSandboxOptions{"/bin/true", {}});
+  sandbox.emplace(io.get_executor(), LocalSandboxOptions{{"/bin/true"}, {}});
   RunTest(io, [&]() -> awaitable<void> {
     RecordingSink sink;
     const auto verdict = co_await Bash("echo", sink)->Outcome();

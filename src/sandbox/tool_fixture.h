@@ -138,7 +138,7 @@ class ToolTest : public ::testing::Test {
   asio::io_context io;
   LocalSandbox sandbox{io.get_executor(), [] {
                          LocalSandboxOptions options;
-                         options.jailer_path = BesideThisProgram("codeapi-jailer");
+                         options.jailer.path = BesideThisProgram("codeapi-jailer");
                          options.settings.max_cells = 4;
                          return options;
                        }()};

@@ -119,7 +119,7 @@ while True: time.sleep(1)
 
 TEST_F(ToolHostileTest, AnswersThatItDoesNotReadAreItsOwnMemory) {
   LocalSandboxOptions options;
-  options.jailer_path = BesideThisProgram("codeapi-jailer");
+  options.jailer.path = BesideThisProgram("codeapi-jailer");
   options.settings.workspace_bytes = 32 << 20;
   options.settings.max_cells = 4;
   LocalSandbox small(io.get_executor(), options);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -11,6 +12,8 @@
 #include "base/trace.h"
 
 namespace codeapi {
+
+class ObjectStore;
 
 /// An input by reference. The API has checked that the caller may read it.
 struct InputRef {
@@ -31,9 +34,10 @@ struct ExecutionRequest {
   std::uint64_t memory_bytes = 0;
 
   // Not part of the text: the queue knows them, and the worker fills them in.
-  TraceContext trace;      ///< the worker's hop
-  std::string log_tenant;  ///< LogHash() of the tenant
-  std::string manifest;    ///< token of the job's manifest, if it has one
+  TraceContext trace;                    ///< the worker's hop
+  std::string log_tenant;                ///< LogHash() of the tenant
+  std::string manifest;                  ///< token of the job's manifest, if it has one
+  std::shared_ptr<ObjectStore> objects;  ///< of this execution alone; none: the executor's own
 
   std::string Encode() const;
   static Result<ExecutionRequest> Decode(std::string_view text);

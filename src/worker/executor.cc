@@ -219,8 +219,9 @@ asio::awaitable<ExecutionOutcome> Executor::Run(ExecutionRequest request, ToolSu
   const ExecutionAnswer lacking =
       ErrorAnswer(400, "Unsupported language: " + request.runtime + " (it is not installed in this sandbox)");
   if (Lacks(request.runtime)) co_return ExecutionOutcome{lacking, {}};
-  const auto traced = objects_.traced(request.trace.Header());
-  ObjectStore& objects = traced ? *traced : objects_;
+  ObjectStore& store = request.objects ? *request.objects : objects_;
+  const auto traced = store.traced(request.trace.Header());
+  ObjectStore& objects = traced ? *traced : store;
   InputStreams streams(co_await asio::this_coro::executor, objects, inputs_, request);
   streams.Start();
   const std::string source_name = FreeSourceName(request);

@@ -264,7 +264,7 @@ TEST_F(ExecutorTest, FileTheCellCouldNotDeliverIsNotStored) {
 }
 
 TEST_F(ExecutorTest, RealCell) {
-  LocalSandbox real(io.get_executor(), {BesideThisProgram("codeapi-jailer"), {}});
+  LocalSandbox real(io.get_executor(), {{BesideThisProgram("codeapi-jailer")}, {}});
   Executor with_cells(real, store, log, {});
   RunTest(io, [&]() -> awaitable<void> {
     request.runtime = "bash";

@@ -3,6 +3,7 @@
 // the same moment gives it back: that is the queue's promise.
 #include "worker/worker.h"
 
+#include <algorithm>
 #include <atomic>
 #include <optional>
 #include <vector>
@@ -33,6 +34,49 @@ void Mark(ExecutionRequest& request, const JobSpec& job, const AdmittedJob& admi
   request.manifest = admitted.manifest;
 }
 
+// Nothing where there is no gate.
+asio::awaitable<Result<std::unique_ptr<JobAccess>>> Enter(JobGate* gate, const AdmittedJob& admitted,
+                                                          bool starts) {
+  if (gate == nullptr) co_return nullptr;
+  // What has been entered has to be left, whatever becomes of the job.
+  co_await asio::this_coro::throw_if_cancelled(false);
+  co_return co_await gate->Enter(admitted.manifest, starts);
+}
+
+// A job that was cancelled is somebody else's to finish.
+asio::awaitable<void> Leave(std::unique_ptr<JobAccess> access, bool finished) {
+  if (!access) co_return;
+  const auto cancelled = (co_await asio::this_coro::cancellation_state).cancelled();
+  co_await access->End(finished && cancelled == asio::cancellation_type::none);
+}
+
+// The answer to a job that was not let through the gate.
+ExecutionAnswer NotEntered(Log& log, const AdmittedJob& admitted, const Error& error) {
+  log.Write(
+      Severity::kWarning, "job not let through the gate",
+      {{"execution", admitted.execution}, {"error", ErrorCodeName(error.code)}, {"detail", error.message}});
+  switch (error.code) {
+    case ErrorCode::kConflict:
+      return {
+          503, false,
+          R"({"error":"execution_not_admitted","message":"The execution is run elsewhere, or has ended"})"};
+    case ErrorCode::kForbidden:
+      return {502, false, R"({"error":"sandbox_execution_failed","message":"Sandbox execution failed"})"};
+    default:
+      return {
+          503, false,
+          R"({"error":"egress_gateway_unavailable","message":"Files cannot be reached; please try again"})"};
+  }
+}
+
+RoundAnswer Refused(ExecutionAnswer answer) {
+  RoundAnswer out;
+  out.state = RoundAnswer::State::kRefused;
+  out.status = answer.status;
+  out.body = std::move(answer.body);
+  return out;
+}
+
 // co_spawn wants results that can be made from nothing, which a lease cannot.
 asio::awaitable<void> TakeInto(JobQueue& queue, std::optional<Result<Lease>>& taken) {
   co_await asio::this_coro::throw_if_cancelled(false);
@@ -51,7 +95,7 @@ struct Worker::Seat {
 
 struct Worker::Shared {
   Shared(asio::any_io_executor e, JobQueue& q, Executor& r, ToolPrograms& t, Log& l, int n, WorkerMetrics* m,
-         const JobAdmission* a)
+         const JobAdmission* a, JobGate* g)
       : executor(std::move(e)),
         queue(q),
         runner(r),
@@ -59,6 +103,7 @@ struct Worker::Shared {
         log(l),
         metrics(m),
         admission(a),
+        gate(g),
         give_up(executor),
         ended(executor, static_cast<std::size_t>(n)) {
     for (int i = 0; i < n; ++i) seats.push_back(std::make_shared<Seat>(executor));
@@ -70,6 +115,7 @@ struct Worker::Shared {
   Log& log;
   WorkerMetrics* metrics;
   const JobAdmission* admission;
+  JobGate* gate;
   std::vector<std::shared_ptr<Seat>> seats;
   std::atomic<bool> paused = false, stopping = false;
   std::atomic<int> pauses = 0;
@@ -79,9 +125,10 @@ struct Worker::Shared {
 };
 
 Worker::Worker(asio::any_io_executor executor, JobQueue& queue, Executor& runner, ToolPrograms& tools,
-               Log& log, int concurrency, WorkerMetrics* metrics, const JobAdmission* admission)
+               Log& log, int concurrency, WorkerMetrics* metrics, const JobAdmission* admission,
+               JobGate* gate)
     : shared_(std::make_shared<Shared>(std::move(executor), queue, runner, tools, log, concurrency, metrics,
-                                       admission)) {}
+                                       admission, gate)) {}
 
 void Worker::Start() {
   for (const auto& seat : shared_->seats) asio::co_spawn(seat->strand, Loop(shared_, seat), asio::detached);
@@ -126,26 +173,51 @@ asio::awaitable<Result<Worker::Done>> Worker::Admit(Shared& shared, const JobSpe
 asio::awaitable<Result<Worker::Done>> Worker::Answer(Shared& shared, const JobSpec& job,
                                                      const AdmittedJob& admitted,
                                                      std::optional<WorkerMetrics::Job>& counted) {
-  const auto count = [&](const std::string& runtime) {
-    if (shared.metrics != nullptr) counted.emplace(*shared.metrics, runtime);
-  };
-  if (ToolJob::Is(admitted.text)) {
-    auto round = ToolJob::Decode(admitted.text);
-    if (!round) co_return std::unexpected(round.error());
-    if (round->request) {
-      count(round->request->runtime);
-      Mark(*round->request, job, admitted);
-    }
-    RoundAnswer answer = co_await shared.tools.Round(std::move(*round));
-    answer.taker = shared.queue.taker();
-    co_return Done{answer.Encode(), false};
-  }
+  if (ToolJob::Is(admitted.text)) co_return co_await AnswerRound(shared, job, admitted, counted);
   auto request = ExecutionRequest::Decode(admitted.text);
   if (!request) co_return std::unexpected(request.error());
-  count(request->runtime);
+  if (shared.metrics != nullptr) counted.emplace(*shared.metrics, request->runtime);
   Mark(*request, job, admitted);
+  auto access = co_await Enter(shared.gate, admitted, true);
+  if (!access) co_return Done{NotEntered(shared.log, admitted, access.error()).Encode(), true};
+  if (*access) request->objects = (*access)->objects();
   const ExecutionAnswer answer = co_await shared.runner.Execute(std::move(*request));
+  co_await Leave(std::move(*access), true);
   co_return Done{answer.Encode(), answer.status >= 500};
+}
+
+// The same for one round of a program with tools.
+asio::awaitable<Result<Worker::Done>> Worker::AnswerRound(Shared& shared, const JobSpec& job,
+                                                          const AdmittedJob& admitted,
+                                                          std::optional<WorkerMetrics::Job>& counted) {
+  auto round = ToolJob::Decode(admitted.text);
+  if (!round) co_return std::unexpected(round.error());
+  const std::string execution = round->execution;
+  // To end a program nothing has to be reached.
+  JobGate* const gate = round->kind == ToolJob::Kind::kDrop ? nullptr : shared.gate;
+  auto access = co_await Enter(gate, admitted, round->request.has_value());
+  if (!access) co_return Done{Refused(NotEntered(shared.log, admitted, access.error())).Encode(), true};
+  if (round->request) {
+    if (shared.metrics != nullptr) counted.emplace(*shared.metrics, round->request->runtime);
+    Mark(*round->request, job, admitted);
+    if (*access) round->request->objects = (*access)->objects();
+  }
+  RoundAnswer answer = co_await shared.tools.Round(std::move(*round));
+  if (*access && answer.state == RoundAnswer::State::kWaiting && !answer.calls.empty()) {
+    // Before anybody is told of them.
+    const auto noted =
+        co_await (*access)->NoteCalls(std::ranges::max(answer.calls, {}, &ProgramCall::number).number);
+    if (!noted) {
+      answer = Refused(NotEntered(shared.log, admitted, noted.error()));
+      ToolJob drop;
+      drop.kind = ToolJob::Kind::kDrop;
+      drop.execution = execution;
+      (void)co_await shared.tools.Round(std::move(drop));
+    }
+  }
+  co_await Leave(std::move(*access), answer.state != RoundAnswer::State::kNeedReplay);
+  answer.taker = shared.queue.taker();
+  co_return Done{answer.Encode(), false};
 }
 
 asio::awaitable<void> Worker::Loop(std::shared_ptr<Shared> shared, std::shared_ptr<Seat> seat) {

@@ -13,6 +13,7 @@
 #include "store/job_queue.h"
 #include "worker/executor.h"
 #include "worker/job_admission.h"
+#include "worker/job_gate.h"
 #include "worker/tool_programs.h"
 #include "worker/worker_metrics.h"
 
@@ -21,11 +22,12 @@ namespace codeapi {
 /// Runs up to `concurrency` jobs at once. The queue and executor must outlive Wait().
 class Worker {
  public:
-  /// Rounds of programs with tools go to `tools`, which must outlive Wait() too, as must `metrics` and
-  /// `admission`, if there are any. Without `admission` every job is done as it comes.
+  /// Rounds of programs with tools go to `tools`, which must outlive Wait() too, as must `metrics`,
+  /// `admission` and `gate`, if there are any. Without `admission` every job is done as it comes; with `gate`
+  /// each has to be let through, and reaches only the files that it is let to.
   Worker(boost::asio::any_io_executor executor, JobQueue& queue, Executor& runner, ToolPrograms& tools,
-         Log& log, int concurrency, WorkerMetrics* metrics = nullptr,
-         const JobAdmission* admission = nullptr);
+         Log& log, int concurrency, WorkerMetrics* metrics = nullptr, const JobAdmission* admission = nullptr,
+         JobGate* gate = nullptr);
 
   /// Starts taking jobs, until the queue is stopped.
   void Start();
@@ -54,6 +56,9 @@ class Worker {
   static boost::asio::awaitable<Result<Done>> Answer(Shared& shared, const JobSpec& job,
                                                      const AdmittedJob& admitted,
                                                      std::optional<WorkerMetrics::Job>& counted);
+  static boost::asio::awaitable<Result<Done>> AnswerRound(Shared& shared, const JobSpec& job,
+                                                          const AdmittedJob& admitted,
+                                                          std::optional<WorkerMetrics::Job>& counted);
   std::shared_ptr<Shared> shared_;
 };
 
