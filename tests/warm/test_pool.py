@@ -11,7 +11,7 @@ import time
 import pytest
 from starts import run_warm, starts
 
-from census import cgroup_tops_of, of_uids, tree
+from census import cgroup_tops_of, of_uids, waiting
 from harness import until
 
 PROC = pathlib.Path("/proc")
@@ -22,13 +22,6 @@ HELLO = "console.log('hello')"
 @pytest.fixture(scope="module")
 def warm(make_module_server, languages_root):
     return make_module_server({"CODEAPI_ROOT": languages_root})
-
-
-def waiting(server):
-    """{pid: status} of the server's interpreters that wait: traced, as no program ever is."""
-    return {pid: status for pid, status in tree(server.process.pid).items()
-            if int(status["TracerPid"]) != 0 and int(status["Uid"].split()[0]) >= server.uid_base
-            and status["Name"].strip() in ("node", "bun", "MainThread")}
 
 
 def steady(server):
