@@ -56,6 +56,13 @@ def name(pid):
     return status and status["Name"].strip()
 
 
+def waiting(server):
+    """{pid: status} of the server's interpreters that wait for a program, each in a cell. They are traced, which no
+    program can have done to itself or to another one."""
+    return {pid: status for pid, status in tree(server.process.pid).items()
+            if int(status["TracerPid"]) != 0 and int(status["Uid"].split()[0]) >= server.uid_base}
+
+
 def named(comm):
     """The host's pid of the one process with this name, or None."""
     for pid in pids():
@@ -89,6 +96,13 @@ def cgroup_tops_of(root):
     return {top for top in cgroup_tops() if top.rsplit(".", 1)[1] in own}
 
 
+def _members(cgroup):
+    try:
+        return {int(pid) for pid in (pathlib.Path(cgroup) / "cgroup.procs").read_text().split()}
+    except OSError:
+        return set()  # it has gone
+
+
 class Census:
     """The idle state of one server, and the wait until the machine is back in it."""
 
@@ -98,7 +112,10 @@ class Census:
         self.idle = self._steady()
 
     def _cgroups(self):
-        return sum(len(below) for top in self.tops for _, below, _ in os.walk(top))
+        """How many there are, but for those of interpreters that wait for a program."""
+        held = waiting(self.server)
+        return sum(not held.keys() & _members(os.path.join(directory, name))
+                   for top in self.tops for directory, below, _ in os.walk(top) for name in below)
 
     def _steady(self):
         """The number of cgroups once the pool of ready cells has stopped growing."""
@@ -113,7 +130,7 @@ class Census:
 
     def assert_idle(self):
         """No process of a program is left, and as many cgroups as before the first."""
-        survivors = lambda: of_uids(self.server.uid_base)
+        survivors = lambda: of_uids(self.server.uid_base).keys() - waiting(self.server).keys()
         until(lambda: not survivors(), lambda: f"no process of a cell is left, but there are {survivors()}")
         until(lambda: self._cgroups() == self.idle,
               lambda: f"the server has {self.idle} cgroups again, not {self._cgroups()}")

@@ -110,6 +110,15 @@ TEST(CellMessages, CellBegin) {
   EXPECT_EQ(out->rules.Encode(), SomeRules().Encode());
 }
 
+TEST(CellMessages, CellPrestart) {
+  const CellPrestart made{SomeProgram(), "main.ts", {"a", "b"}};
+  ExpectExactLength(made);
+  EXPECT_EQ(CellPrestart::Decode(made.Encode()), made);
+  CellPrestart nameless = made;
+  nameless.begin.argv.clear();
+  EXPECT_FALSE(CellPrestart::Decode(nameless.Encode()));
+}
+
 TEST(CellMessages, AProgramNeedsAName) {
   CellBegin begin = SomeProgram();
   begin.argv.clear();
@@ -195,8 +204,8 @@ TEST(CellMessages, AFileOfAnUnknownKindIsRefused) {
 }
 
 TEST(CellMessages, CellExit) {
-  const CellExit ended{
-      0x8b00, 1ull << 40, 1ull << 41, 1ull << 42, false, {{250, 1, 7, {1, 2, 3, 4, 5, ~0ull}}, {-2, 38, 1, {}}}};
+  const CellExit ended{0x8b00,     1ull << 40, 1ull << 41,
+                       1ull << 42, false,      {{250, 1, 7, {1, 2, 3, 4, 5, ~0ull}}, {-2, 38, 1, {}}}};
   ExpectExactLength(ended);
   const auto out = CellExit::Decode(ended.Encode());
   EXPECT_EQ(out->wait_status, 0x8b00u);

@@ -215,7 +215,9 @@ TYPED_TEST(MessageTest, WhatIsNoObjectIsRefused) {
 }
 
 TEST(JailerSettings, KeepsEveryMember) {
-  const JailerSettings made = SomeSettings();
+  JailerSettings made = SomeSettings();
+  made.warm_memory = 12;
+  made.warm_cells = 3;
   const auto out = JailerSettings::Decode(made.Encode());
   ASSERT_TRUE(out);
   EXPECT_EQ(out->version, made.version);
@@ -228,6 +230,8 @@ TEST(JailerSettings, KeepsEveryMember) {
   EXPECT_EQ(out->workspace_bytes, made.workspace_bytes);
   EXPECT_EQ(out->workspace_inodes, made.workspace_inodes);
   EXPECT_EQ(out->cgroup, made.cgroup);
+  EXPECT_EQ(out->warm_memory, 12u);
+  EXPECT_EQ(out->warm_cells, 3u);
   EXPECT_TRUE(out->private_root);
   EXPECT_TRUE(out->log_refusals);
   EXPECT_EQ(out->rules.Encode(), made.rules.Encode());
@@ -250,12 +254,14 @@ TEST(JailerSettings, DefaultsAreThoseOfThisBuild) {
 }
 
 TEST(RunRequest, KeepsEveryMember) {
-  const RunRequest made = SomeRun();
+  RunRequest made = SomeRun();
+  made.early_input = true;
   const auto out = RunRequest::Decode(made.Encode());
   ASSERT_TRUE(out);
   EXPECT_EQ(out->runtime, made.runtime);
   EXPECT_EQ(out->source_name, made.source_name);
   EXPECT_EQ(out->entry, "shop.Till");
+  EXPECT_TRUE(out->early_input);
   EXPECT_EQ(out->compile_wall_ms, made.compile_wall_ms);
   EXPECT_EQ(out->compile_cpu_ms, made.compile_cpu_ms);
   EXPECT_EQ(out->compile_memory_bytes, made.compile_memory_bytes);
@@ -288,6 +294,33 @@ TEST(RunRequest, LimitsBeyondAllReasonAreRefused) {
               HasSubstr("compile_memory_bytes"));
   EXPECT_THAT(refused([](RunRequest& r) { r.processes = 0xffffffff; }), HasSubstr("processes"));
   EXPECT_EQ(refused([](RunRequest& r) { r.output_bytes = r.file_size = kMost; }), "accepted");
+}
+
+TEST(PoolStates, ComeBackAsTheyWere) {
+  EXPECT_TRUE(DecodePoolStates(EncodePoolStates({}))->empty());
+  const auto out =
+      DecodePoolStates(EncodePoolStates({{"node", 1, 2, 3, 4, 5, 6}, {PoolState::kPlain, 7, 0, 8}}));
+  ASSERT_TRUE(out);
+  ASSERT_EQ(out->size(), 2u);
+  EXPECT_EQ(out->at(0).runtime, "node");
+  EXPECT_EQ(out->at(0).ready, 1u);
+  EXPECT_EQ(out->at(0).coming, 2u);
+  EXPECT_EQ(out->at(0).target, 3u);
+  EXPECT_EQ(out->at(0).memory_bytes, 4u);
+  EXPECT_EQ(out->at(0).hits, 5u);
+  EXPECT_EQ(out->at(0).misses, 6u);
+  EXPECT_EQ(out->at(1).runtime, PoolState::kPlain);
+  EXPECT_EQ(out->at(1).ready, 7u);
+}
+
+TEST(PoolStates, WhatDoesNotAddUpIsRefused) {
+  for (const char* text :
+       {"", "{}", R"({"runtimes":["a"],"numbers":[1,2,3,4,5]})", R"({"runtimes":[],"numbers":[1]})",
+        R"({"runtimes":["a"],"numbers":[-1,2,3,4,5,6]})",
+        R"({"runtimes":["a"],"numbers":[99999999999,2,3,4,5,6]})",
+        R"({"runtimes":[1],"numbers":[1,2,3,4,5,6]})"}) {
+    EXPECT_FALSE(DecodePoolStates(text)) << text;
+  }
 }
 
 TEST(RunFile, KeepsEveryMember) {

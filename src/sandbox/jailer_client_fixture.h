@@ -81,8 +81,8 @@ class JailerClientTest : public ::testing::Test {
     int fds[2];
     EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
     peer.emplace(io, UniqueFd(fds[1]));
-    return testing::Start(io,
-                          JailerClient::Connect(io.get_executor(), UniqueFd(fds[0]), std::move(settings)));
+    return testing::Start(io, JailerClient::Connect(io.get_executor(), UniqueFd(fds[0]), std::move(settings),
+                                                    [this](const auto& states) { pools.push_back(states); }));
   }
 
   /// Connects `client` to `peer`.
@@ -138,6 +138,7 @@ class JailerClientTest : public ::testing::Test {
   asio::io_context io;
   std::optional<Peer> peer;
   std::shared_ptr<JailerClient> client;
+  std::vector<std::vector<PoolState>> pools;  ///< what was told of the pool
 };
 
 }  // namespace codeapi::testing

@@ -32,6 +32,20 @@ TEST_F(JailerClientTest, SaysHelloWithItsSettingsAndKeepsTheAnswer) {
   });
 }
 
+TEST_F(JailerClientTest, WhatIsToldOfThePoolIsPassedOnAndWhatCannotBeReadLeftOut) {
+  RunTest(io, [&]() -> awaitable<void> {
+    co_await Greet();
+    co_await peer->Send(FrameType::kPoolState, 0, EncodePoolStates({{"node", 2, 1, 3}}));
+    co_await peer->Send(FrameType::kPoolState, 0, "{}");
+    co_await peer->Send(FrameType::kPoolState, 77, "[");
+    co_await ExpectWorks();
+    CO_ASSERT(pools.size() == 1 && pools[0].size() == 1);
+    EXPECT_EQ(pools[0][0].runtime, "node");
+    EXPECT_EQ(pools[0][0].ready, 2u);
+    EXPECT_EQ(pools[0][0].target, 3u);
+  });
+}
+
 TEST_F(JailerClientTest, RefusalIsToldInTheJailersWords) {
   RunTest(io, [&]() -> awaitable<void> {
     const auto connecting = Connect();

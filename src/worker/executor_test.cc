@@ -80,6 +80,28 @@ TEST_F(ExecutorTest, CompilersGetLimitsAndNames) {
   });
 }
 
+TEST_F(ExecutorTest, SaysWhetherAnInterpreterThatWaitsWouldHaveMissedSomething) {
+  RunTest(io, [&]() -> awaitable<void> {
+    std::vector<bool> early;
+    sandbox.script = [&](RunRequest run, std::vector<RunInput>, RunSink&) -> awaitable<Result<Verdict>> {
+      early.push_back(run.early_input);
+      co_return Verdict{};
+    };
+    const auto run = [&](const std::string& runtime) -> awaitable<void> {
+      request.runtime = runtime;
+      EXPECT_EQ((co_await Execute()).status, 200);
+    };
+    co_await AddInput("data.csv", "1");
+    co_await run("ts");
+    co_await AddInput("bunfig.toml", "");
+    co_await run("ts");
+    co_await run("node");
+    request.input = "";
+    co_await run("node");
+    EXPECT_EQ(early, (std::vector{false, true, false, true}));
+  });
+}
+
 TEST_F(ExecutorTest, HandsOverWhatWasAsked) {
   RunTest(io, [&]() -> awaitable<void> {
     request.args = {"x", "y"};

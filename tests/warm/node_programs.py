@@ -138,7 +138,7 @@ PROGRAMS.update({
     """),
     "status": program("""
         const text = require('fs').readFileSync('/proc/self/status', 'utf8');
-        const wanted = /^(Name|Umask|State|Pid|PPid|TracerPid|NStgid|NSpid|Kthread|Threads|SigQ|SigPnd|ShdPnd|SigBlk|SigIgn|SigCgt|Cap\\w+|NoNewPrivs|Seccomp\\w*|Speculation\\w*|Cpus_allowed):/;
+        const wanted = /^(Name|Umask|State|Pid|PPid|TracerPid|NStgid|NSpid|Kthread|SigQ|SigPnd|ShdPnd|SigBlk|SigIgn|SigCgt|Cap\\w+|NoNewPrivs|Seccomp\\w*|Speculation\\w*|Cpus_allowed):/;
         console.log(text.split('\\n').filter(line => wanted.test(line) && !/^SigQ/.test(line)).join('\\n'));
     """),
     "limits": program("console.log(require('fs').readFileSync('/proc/self/limits', 'utf8'))"),
@@ -327,7 +327,7 @@ PROGRAMS.update({
     "replaced require": program("const m = require('module'); const l = m._load; m._load = function (n) { console.log('load', n); return l.apply(this, arguments); }; require('url')"),
     "time limit": program("while (true);", timeout=1000),
     "sleeps past its time": program("setTimeout(() => {}, 60000)", timeout=1000),
-    "output limit": program("while (true) process.stdout.write('x'.repeat(65536))"),
+    "output limit": program("const fs = require('fs'); while (true) fs.writeSync(1, 'x'.repeat(65536))"),
     "with a file of settings": program("require('fs').writeFileSync('bunfig.toml', ''); console.log(require('fs').readdirSync('.'))"),
 })
 
