@@ -16,6 +16,7 @@ import pytest
 from harness import Api, Worker, binary, names, reference, until
 from resp import Resp
 from rounds import go_on, play, results, start, tool
+from test_roles import value
 
 PREFIX = "signed:"
 ECHO = [tool("echo", "value")]
@@ -177,8 +178,10 @@ def test_programs_with_tools_run(signed):
 def test_running_another_program(signed):
     def other(job):
         job.text = job.text.replace(b"echo secret", b"echo stolen")
+    before = value(signed.worker, "codeapi_jobs_refused_total")
     reply = signed.meddle(signed.exec, change_payload(other))
     expect_refused(signed, reply, "scope_mismatch")
+    assert value(signed.worker, "codeapi_jobs_refused_total") == before + 1
 
 
 def test_running_what_nobody_signed(signed):
