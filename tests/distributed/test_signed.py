@@ -7,13 +7,14 @@ the worker go on. The worker's and the API's logs say what was noticed.
 import base64
 import contextlib
 import json
+import pathlib
 import signal
 import subprocess
 import threading
 import time
 
 import pytest
-from harness import Api, Worker, binary, names, reference, until
+from harness import Api, StartFailed, Worker, binary, names, reference, until
 from resp import Resp
 from rounds import go_on, play, results, start, tool
 from test_roles import value
@@ -148,6 +149,45 @@ def expect_refused(signed, reply, reason):
     assert (reply.status, reply.json) == (502, REFUSED), reply
     lines = until(lambda: said(signed.worker, "job refused"), signed.worker.log)
     assert lines[-1]["reason"] == reason, lines[-1]
+
+
+# -- keys ------------------------------------------------------------------------------------------------
+
+def keys_manifest(*arguments):
+    return subprocess.run([binary(), "keys", "manifest", *map(str, arguments)], capture_output=True, text=True,
+                          check=False)
+
+
+def test_keys_are_for_their_owner_alone_and_never_overwritten(tmp_path):
+    directory = tmp_path / "keys"
+    made = keys_manifest("--out", directory)
+    assert made.returncode == 0 and "PRIVATE" not in made.stdout + made.stderr
+    private, public = map(pathlib.Path, made.stdout.split())
+    assert {path.stat().st_mode & 0o777 for path in (private, public)} == {0o600}
+    before = private.read_text()
+    again = keys_manifest("--out", directory)
+    assert again.returncode == 1 and "File exists" in again.stderr and private.read_text() == before
+    public.unlink()
+    assert keys_manifest("--out", directory).returncode == 1 and not public.exists(), "no half of another pair"
+
+
+def test_keys_are_printed_as_settings_or_pem():
+    private, public = keys_manifest().stdout.splitlines()
+    assert private.startswith("CODEAPI_EXECUTION_MANIFEST_PRIVATE_KEY=")
+    assert public.startswith("SANDBOX_EXECUTION_MANIFEST_PUBLIC_KEY=")
+    pem = keys_manifest("--pem").stdout
+    assert pem.count("-----BEGIN PRIVATE KEY-----") == pem.count("-----BEGIN PUBLIC KEY-----") == 1
+    assert keys_manifest("--pem", "--out", "x").returncode != 0
+
+
+@pytest.mark.parametrize("role, name, value", [
+    (Api, "CODEAPI_EXECUTION_MANIFEST_PRIVATE_KEY", "nonsense"),
+    (Worker, "SANDBOX_EXECUTION_MANIFEST_PUBLIC_KEY", "nonsense"),
+    (Worker, "SANDBOX_EXECUTION_MANIFEST_PUBLIC_KEY", None)])
+def test_a_key_that_cannot_be_used_fails_the_start(stack, keys, role, name, value):
+    process = role({**stack.shared(), name: value or keys[0].private})
+    with pytest.raises(StartFailed, match=f"codeapi: {name} is (neither|a private key)"):
+        process.start()
 
 
 # -- what works as ever ------------------------------------------------------------------------------
