@@ -163,7 +163,10 @@ asio::awaitable<Result<Worker::Done>> Worker::Admit(Shared& shared, const JobSpe
                                                     std::optional<WorkerMetrics::Job>& counted) {
   if (shared.admission == nullptr) co_return co_await Answer(shared, job, {job.payload, {}, {}, 0}, counted);
   auto admitted = shared.admission->Admit(job);
-  if (!admitted) co_return Done{std::move(admitted.error()), true};
+  if (!admitted) {
+    if (shared.metrics != nullptr) shared.metrics->refused().Increment();
+    co_return Done{std::move(admitted.error()), true};
+  }
   auto done = co_await Answer(shared, job, *admitted, counted);
   if (done) done->text = shared.admission->Seal(*admitted, std::move(done->text));
   co_return done;

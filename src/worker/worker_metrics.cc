@@ -19,7 +19,8 @@ std::string LanguageLabel(std::string_view runtime) {
 
 WorkerMetrics::WorkerMetrics(Metrics& metrics)
     : metrics_(metrics),
-      waiting_(metrics.gauge("codeapi_waiting_programs", "Programs that wait for answers to tool calls")) {
+      waiting_(metrics.gauge("codeapi_waiting_programs", "Programs that wait for answers to tool calls")),
+      refused_(metrics.counter("codeapi_jobs_refused_total", "Jobs whose manifest did not admit them")) {
   // So that every series stands there from the start, at 0.
   for (const Runtime& runtime : Runtimes()) {
     Active(runtime.id);

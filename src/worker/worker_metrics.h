@@ -46,6 +46,10 @@ class WorkerMetrics {
   /// answered.
   prometheus::Gauge& waiting_programs() { return waiting_; }
 
+  /// `codeapi_jobs_refused_total`: jobs whose manifest did not admit them. Rises when keys or clocks are
+  /// wrong, which no canary shows, and when somebody writes to the queue.
+  prometheus::Counter& refused() { return refused_; }
+
  private:
   prometheus::Gauge& Active(const std::string& language);
   prometheus::Counter& Ended(End end, const std::string& language);
@@ -53,6 +57,7 @@ class WorkerMetrics {
 
   Metrics& metrics_;
   prometheus::Gauge& waiting_;
+  prometheus::Counter& refused_;
 };
 
 }  // namespace codeapi
