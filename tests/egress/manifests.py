@@ -34,5 +34,5 @@ class Signer(Keys):
     """The API's key pair."""
 
     def manifest(self, **changes):
-        text = json.dumps(claims(**changes), sort_keys=True, separators=(",", ":"))
+        text = json.dumps(claims(**changes), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         return f"{encode(text.encode())}.{encode(self.sign(text))}"

@@ -21,6 +21,10 @@ def metric(server, text):
     return float(found.group(1)) if found else 0.0
 
 
+def busy(worker):
+    return re.search(r"^codeapi_active_jobs\{[^}]*\} [1-9]", worker.get("/metrics").body.decode(), re.MULTILINE)
+
+
 def requests(gateway, kind, outcome="ok"):
     return metric(gateway, f'codeapi_egress_requests_total{{kind="{kind}",outcome="{outcome}"}}')
 
@@ -93,8 +97,7 @@ def test_rounds_of_a_program_share_its_files(guarded):
 def test_a_worker_that_died_is_followed_once_its_lease_has_ended(guarded):
     api, gateway = guarded.apis[0], guarded.gateway
     program = Waiting(api)
-    keeper = until(lambda: next((worker for worker in guarded.workers if metric(
-        worker, 'codeapi_active_jobs{language="python"}') > 0), None), "a worker runs it")
+    keeper = until(lambda: next((worker for worker in guarded.workers if busy(worker)), None), "a worker runs it")
     minted = requests(gateway, "mint")
     keeper.kill()
     guarded.workers.remove(keeper)
