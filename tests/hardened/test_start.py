@@ -24,7 +24,7 @@ def good(tmp_path_factory, languages_root):
         "worker": {**common, **REDIS, "SANDBOX_EXECUTION_MANIFEST_PUBLIC_KEY": public, "CODEAPI_ROOT": languages_root,
                    "EGRESS_GATEWAY_URL": "http://127.0.0.1:9", "CODEAPI_WORKER_USER": f"{NOBODY}:{NOBODY}",
                    "WORKER_HEALTH_PORT": free_port()},
-        "file-server": {**common, "FILE_SERVER_PORT": free_port()},
+        "file-server": {**common, "FILE_SERVER_PORT": free_port(), "CODEAPI_DATA_DIR": "/var/lib/codeapi"},
         "tool-call-server": {**common, "TOOL_CALL_SERVER_PORT": free_port()},
         "egress-gateway": {**common, "SANDBOX_EXECUTION_MANIFEST_PUBLIC_KEY": public,
                            "CODEAPI_EGRESS_GRANT_SECRET": secrets.token_hex(32),
