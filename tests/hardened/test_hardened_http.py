@@ -10,7 +10,7 @@ NAMES = ["api", "worker", "file-server", "tool-call-server", "egress-gateway"]
 @pytest.fixture(scope="session")
 def every_role(hardened):
     key = f"X-API-Key: {hardened.api_key()}\r\n".encode()
-    return {role.name: role for role in (
+    found = {role.name: role for role in (
         json_role("api", hardened.api, b"/v1/health", (200, b"OK"), b"/v1/exec", {"lang": "bash", "code": "echo well"},
                   (200, b'"stdout":"well\\n"'), key),
         json_role("worker", hardened.workers[0], b"/live", (200, b"OK"), b"/health", {}, (405, b"Method not allowed")),
@@ -21,6 +21,8 @@ def every_role(hardened):
                   {"execution_id": "e1", "session_id": "s1", "tools": [{"name": "weather"}]}, (200, b'"callback_token"'), INTERNAL),
         json_role("egress-gateway", hardened.gateway, b"/live", (200, b'{"status":"ok"}'), b"/internal/egress-grants", {"no": "claims"},
                   (400, b"manifest is required"), INTERNAL))}
+    found["api"].unknown = {401, 404}  # nobody learns which routes there are below /v1
+    return found
 
 
 @pytest.fixture(params=NAMES)
