@@ -5,7 +5,6 @@ done here alone. `server` is the API as one user sees it.
 """
 
 import json
-import pathlib
 import re
 import subprocess
 import threading
@@ -22,8 +21,28 @@ from test_edges import (test_70_json_is_read_in_one_way_only, test_77_modules_in
                         test_77_traps_end_honestly_and_keep_the_files, test_78_compilers_read_and_grow_no_further)
 from test_signed import REFUSED, Job, Signed, change_payload, said
 
-PROGRAMS = pathlib.Path(__file__).resolve().parent.parent / "security" / "programs"
 ECHO = [tool("echo", "value")]
+
+ATTACKS = {
+    68: ("Commands and patterns in what becomes a key of Redis",
+         "ids of 21 characters and nothing else; keys are arguments, never text of a script; users of Redis with rights to"
+         " their own keys only"),
+    71: ("Forms with broken, endless or too many parts", "a strict parser with a bound for every part of a form"),
+    73: ("Continuations of others, two at once, calls without end",
+         "a continuation belongs to who began it, and one wins; calls are counted against a signed budget"),
+    74: ("Work that nobody signed, changed, or done before, and made-up answers, by whoever holds the queue",
+         "Ed25519 over the whole job, checked by worker, gateway and jailer; a ledger of its own; a MAC over every answer"),
+    76: ("A store that is slow, broken or away", "every transfer is bounded and its failure said; a file cut short is none"),
+}
+COVERED_BY = {
+    71: ["src/net/multipart_test.cc TruncatedAnywhereIsInvalidAndNeverASuccess",
+         "tests/api/test_uploads.py test_what_is_no_form"],
+    73: ["tests/programmatic/test_refusals.py test_somebody_elses_execution",
+         "tests/egress/test_gateway.py test_calls_of_a_round_are_counted_over_the_execution"],
+    74: ["tests/distributed/test_signed.py test_running_it_again", "src/jailer/jailer_admission_test.cc RefusesAnotherProgramAndGoesOn",
+         "tests/egress/test_executions.py test_who_holds_the_queue_cannot_have_it_run_again"],
+    76: ["tests/s3/test_service.py test_a_bucket_that_is_away", "tests/egress/test_gateway.py test_a_file_cut_short_is_no_whole_file"],
+}
 
 
 class Attacker:
