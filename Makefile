@@ -1,7 +1,7 @@
 # The front door. Everything here is a short name for something in scripts/, bench/ or cmake.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build root run up-distributed test test-rootless test-cgroup2 test-runtimes test-sanitizers fuzz soak chaos bench bench-scale lint \
+.PHONY: help setup build root run up-distributed up-hardened test test-rootless test-cgroup2 test-runtimes test-sanitizers fuzz soak chaos bench bench-scale lint \
 	format clean root-for-test root-for-bench root-for-soak root-for-chaos root-for-test-runtimes
 # Steps print their progress in order, and each uses all cores itself.
 .NOTPARALLEL:
@@ -29,6 +29,9 @@ run: ## set up, build, start the service on 127.0.0.1:3112 and run an example th
 
 up-distributed: ## the service as many processes on loopback (Redis, S3, file server, 2 APIs, 3 workers) until Ctrl-C
 	@scripts/up-distributed.sh
+
+up-hardened: ## the service in hardened mode on loopback (each role a process and a user of its own) until Ctrl-C
+	@scripts/up-hardened.sh
 
 test: root-for-test setup ## set up, build and run every test
 	@scripts/build.sh release

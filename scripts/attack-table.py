@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """attack-table.py [--check] [ROOT]: writes the table of attacks in docs/security.md from the tests.
 
-The tests of tests/security are named test_NN_..., NN being the attack's number. Beside them, ATTACKS says of
+The tests of tests/security, tests/http and tests/hardened/test_attacks_*.py are named test_NN_..., NN being the attack's number. Beside them, ATTACKS says of
 each number its title and what stops it, and COVERED_BY which tests elsewhere belong to it, as "path name". With
 --check nothing is written: the exit status is 1 when the page is not what it would be. It is 2, with a line for
 each, when something is wrong with the data: an attack without a test, a test without an attack, a program that
@@ -16,6 +16,7 @@ import sys
 
 REQUIRED = range(1, 66)
 BEGIN, END = "<!-- attacks: written by scripts/attack-table.py -->", "<!-- end of the attacks -->"
+TESTS = ("security/test_*.py", "http/test_*.py", "hardened/test_attacks_*.py")
 TEST_NAME = re.compile(r"test_(\d\d)_")
 
 
@@ -40,7 +41,7 @@ def literal(tree, name):
 def collect(root):
     """number → Attack, and the problems found on the way."""
     attacks, problems = {}, []
-    for path in sorted((root / "tests" / "security").glob("test_*.py")):
+    for path in sorted(path for pattern in TESTS for path in (root / "tests").glob(pattern)):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         for number, (title, stops) in literal(tree, "ATTACKS").items():
             attack = attacks.setdefault(number, Attack())
@@ -53,8 +54,9 @@ def collect(root):
             match = TEST_NAME.match(node.name) if isinstance(node, ast.FunctionDef) else None
             if match:
                 attack = attacks.setdefault(int(match[1]), Attack())
-                if path.name not in attack.files:
-                    attack.files.append(path.name)
+                shown = path.relative_to(root).as_posix()
+                if shown not in attack.files:
+                    attack.files.append(shown)
     return attacks, problems
 
 
@@ -90,7 +92,7 @@ def table(attacks):
     """The lines between the two markers."""
     lines = ["", "| no. | attack | what stops it | tests |", "|---|---|---|---|"]
     for number, attack in sorted(attacks.items()):
-        tests = [link(f"tests/security/{name}", name) for name in attack.files]
+        tests = [link(path, path.rsplit("/", 1)[-1]) for path in sorted(attack.files, key=lambda path: path.rsplit("/", 1)[-1])]
         tests += [link(path, f"{path.rsplit('/', 1)[-1]} `{name}`")
                   for path, _, name in (test.partition(" ") for test in attack.elsewhere)]
         lines.append(f"| {number} | {attack.title} | {attack.stops} | {', '.join(tests)} |")

@@ -312,6 +312,19 @@ class ToolCallServer(Server):
         self.ready = f"codeapi: listening on http://{self.address}:{self.port}"
 
 
+class EgressGateway(Server):
+    """One `codeapi egress-gateway` process. `environment` names its secret, its keys and what it forwards to."""
+
+    role = "egress-gateway"
+
+    def __init__(self, environment):
+        super().__init__(environment)
+        for name in ("SERVICE_PORT", "CODEAPI_DATA_DIR", "CODEAPI_SANDBOX_UID_BASE"):
+            self.settings.pop(name)
+        self.settings.setdefault("EGRESS_GATEWAY_PORT", self.port)
+        self.ready = f"codeapi: listening on http://{self.address}:{self.port}"
+
+
 def reference(file, **changes):
     """The entry of a request's `files` that hands `file`, out of an earlier answer, to the next program."""
     return {"id": file["id"], "resource_id": file["id"], "name": file["name"],

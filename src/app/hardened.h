@@ -14,11 +14,10 @@ namespace codeapi {
 
 /// What the settings do not tell and the rules ask for. ProbeHost() finds it out.
 struct HostFacts {
-  unsigned user = 0;  ///< effective user id of the process
-  std::optional<unsigned>
-      worker_user;             ///< the id that CODEAPI_WORKER_USER names; nothing: there is no such user
-  bool root_is_hosts = false;  ///< programs would see this machine's own /usr
-  std::string cgroup_problem;  ///< why cells cannot be limited by cgroups; empty: they can
+  unsigned user = 0;                   ///< effective user id of the process
+  std::string worker_user_problem;     ///< why CODEAPI_WORKER_USER, which is set, will not do; empty: it will
+  bool root_is_hosts = false;          ///< programs would see this machine's own /usr
+  std::string cgroup_problem;          ///< why cells cannot be limited by cgroups; empty: they can
   std::vector<std::string> variables;  ///< names of the environment's variables that are not empty
 };
 

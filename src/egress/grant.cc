@@ -14,9 +14,6 @@ namespace {
 namespace json = boost::json;
 using TimePoint = std::chrono::system_clock::time_point;
 
-constexpr std::string_view kGrantLabel = "codeapi-egress-grant:v1";
-constexpr std::string_view kHandleLabel = "codeapi-egress-handle:v1";
-constexpr std::string_view kCallbackLabel = "codeapi-egress-callback:v1";
 constexpr std::int64_t kLastSecond = 253'402'300'799;  // of the year 9999
 constexpr std::uint64_t kMostBytes = 1ull << 50;
 

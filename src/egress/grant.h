@@ -19,6 +19,11 @@ inline constexpr std::size_t kMaxSealedGrant = 4096;
 /// The same of a sealed callback token, which names tools.
 inline constexpr std::size_t kMaxSealedCallback = 48u << 10;
 
+/// What each kind is sealed for.
+inline constexpr std::string_view kGrantLabel = "codeapi-egress-grant:v1";
+inline constexpr std::string_view kHandleLabel = "codeapi-egress-handle:v1";
+inline constexpr std::string_view kCallbackLabel = "codeapi-egress-callback:v1";
+
 /// How far the clocks of gateways may differ.
 inline constexpr std::chrono::seconds kGrantClockTolerance(30);
 

@@ -26,7 +26,8 @@ constexpr milliseconds kKeep = seconds(600), kLease = seconds(60);
 
 // The user that docs/operations.md tells to make.
 constexpr char kUser[] =
-    "ACL SETUSER ledger on >secret resetkeys resetchannels ~codeapi:egress:* -@all +ping +client|setname +eval "
+    "ACL SETUSER ledger on >secret resetkeys resetchannels ~codeapi:egress:* -@all +ping +client|setname "
+    "+eval "
     "+evalsha +hget +hmget +hset +hdel +hexists +hincrby +exists +del +get +set +pexpire +pttl";
 
 struct Backend {

@@ -9,7 +9,7 @@ class Resp:
     def __init__(self, redis):
         self.socket = socket.create_connection(("127.0.0.1", redis.port), timeout=20)
         self.file = self.socket.makefile("rb")
-        self.run("AUTH", redis.password)
+        self.run("AUTH", getattr(redis, "user", "default"), redis.password)
 
     def __enter__(self):
         return self

@@ -18,6 +18,7 @@ class Role:
     def __init__(self, name, server, probe, good, method, target, fields, body, wanted):
         self.name, self.server, self.port = name, server, server.port
         self.probe_target, self.good = probe, good
+        self.unknown = {404}  # the status of a path that leads nowhere
         self.method, self.target, self.fields, self.body, self.wanted = method, target, fields, body, wanted
 
     def probe(self, version=b"HTTP/1.1", more=b""):
