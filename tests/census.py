@@ -50,6 +50,12 @@ def of_uids(first, count=64):
     return found
 
 
+def name(pid):
+    """The name of a process, or None when it has gone."""
+    status = _status(pid)
+    return status and status["Name"].strip()
+
+
 def named(comm):
     """The host's pid of the one process with this name, or None."""
     for pid in pids():
@@ -77,8 +83,9 @@ def cgroup_tops():
 
 
 def cgroup_tops_of(root):
-    """Those that a process or a descendant of it has made: others may run servers on this machine too."""
-    own = {str(pid) for pid in tree(root)}
+    """Those that jailers below a process have made. Others may run servers on this machine too, and what an earlier
+    one left may have the number that a program has now."""
+    own = {str(pid) for pid, status in tree(root).items() if status["Name"].strip().startswith("codeapi-jail")}
     return {top for top in cgroup_tops() if top.rsplit(".", 1)[1] in own}
 
 
