@@ -85,7 +85,7 @@ JailerInfo LinuxHost::Prepare(const JailerSettings& settings) {
   auto mounts = EnterTemplateRoot(root);
   if (!mounts) return failed(mounts.error());
   private_mounts_ = std::move(*mounts);
-  auto locks = LockJailer();
+  auto locks = LockJailer(rootless_ ? JailerPart::kRootless : JailerPart::kRoot);
   if (!locks) return failed(locks.error());
   info.locks = std::move(*locks);
   return info;

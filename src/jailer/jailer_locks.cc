@@ -35,7 +35,10 @@ constexpr NeededCapability kNeeded[] = {
      "the floor of a program's oom_score_adj; limits above a service's own"},
 };
 // Before the first cell: device nodes for the template root.
-constexpr int kForRoot[] = {CAP_MKNOD};
+constexpr int kForTemplate = CAP_MKNOD;
+// In a user namespace each cell has one of its own, and the kernel (5.12) lets only who could have given
+// files capabilities map the outer one's root there.
+constexpr int kForUserNamespaces = CAP_SETFCAP;
 
 using Words = std::array<std::uint32_t, 2>;
 
@@ -95,21 +98,21 @@ std::span<const NeededCapability> JailerCapabilities() {
   return kNeeded;
 }
 
-Result<void> KeepJailerCapabilities(bool making_root) {
+Result<void> KeepJailerCapabilities(JailerPart part) {
   Words wanted{};
   for (const NeededCapability& needed : kNeeded) Set(wanted, needed.number);
-  if (making_root) {
-    for (const int cap : kForRoot) Set(wanted, cap);
-  }
+  if (part == JailerPart::kLauncher) Set(wanted, kForTemplate);
+  if (part == JailerPart::kRootless) Set(wanted, kForUserNamespaces);
   return Keep(wanted);
 }
 
-Result<std::string> LockJailer() {
-  if (auto kept = KeepJailerCapabilities(false); !kept) return std::unexpected(kept.error());
+Result<std::string> LockJailer(JailerPart part) {
+  if (auto kept = KeepJailerCapabilities(part); !kept) return std::unexpected(kept.error());
   const auto scoped = Scope();
   if (!scoped) return std::unexpected(scoped.error());
   if (auto loaded = LoadFilter(); !loaded) return std::unexpected(loaded.error());
-  return fmt::format("{} capabilities, no_new_privs, a system call filter{}", std::size(kNeeded),
+  return fmt::format("{} capabilities, no_new_privs, a system call filter{}",
+                     std::size(kNeeded) + (part == JailerPart::kRootless ? 1 : 0),
                      *scoped ? ", Landlock scopes" : "; no Landlock scopes in this kernel (6.12 and later)");
 }
 

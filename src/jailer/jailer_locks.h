@@ -25,16 +25,19 @@ struct NeededCapability {
   const char* why;
 };
 
-/// Those the jailer keeps.
+/// Those the jailer keeps, as root; one in a user namespace keeps CAP_SETFCAP too, which is worth nothing
+/// outside of that.
 std::span<const NeededCapability> JailerCapabilities();
 
-/// Gives up every capability but JailerCapabilities() and, if `making_root`, what the template root takes
-/// beside them; those that this process does not have it does not get. Sets no_new_privs. For a launcher,
-/// which starts jailers and is nothing else.
-Result<void> KeepJailerCapabilities(bool making_root);
+/// Who locks itself. A launcher leaves its jailers what the template root takes.
+enum class JailerPart { kRoot, kRootless, kLauncher };
 
-/// Locks this process, which must be single-threaded and have entered the template root, for good. Returns
-/// what it did, for people. Works as well in a user namespace. After an error the process may be half-way.
-Result<std::string> LockJailer();
+/// Gives up every capability but those, in the bounding set too; what this process does not have it does not
+/// get. Sets no_new_privs.
+Result<void> KeepJailerCapabilities(JailerPart part);
+
+/// Locks this jailer, which must be single-threaded and have entered the template root, for good. Returns
+/// what it did, for people. After an error the process may be half-way.
+Result<std::string> LockJailer(JailerPart part);
 
 }  // namespace codeapi

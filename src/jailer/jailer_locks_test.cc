@@ -31,7 +31,7 @@ namespace {
 int InLockedChild(const std::function<int()>& what) {
   const pid_t child = ::fork();
   if (child == 0) {
-    const auto locked = LockJailer();
+    const auto locked = LockJailer(JailerPart::kRoot);
     if (!locked) std::fprintf(stderr, "%s\n", locked.error().message.c_str());
     ::_exit(locked ? what() : 1);
   }

@@ -152,7 +152,7 @@ Result<JailerProcess> TakeFromLauncher(int socket) {
 
 int RunLauncher(UniqueFd socket, const JailerCommand& command) {
   ::prctl(PR_SET_NAME, "codeapi-launch", 0, 0, 0);
-  if (auto kept = KeepJailerCapabilities(true); !kept) {
+  if (auto kept = KeepJailerCapabilities(JailerPart::kLauncher); !kept) {
     std::fprintf(stderr, "codeapi-jailer: %s\n", kept.error().message.c_str());
     return 1;
   }
