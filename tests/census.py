@@ -52,7 +52,7 @@ def of_uids(first, count=64):
 
 def name(pid):
     """The name of a process, or None when it has gone."""
-    status = _status(pid)
+    status = status_of(pid)
     return status and status["Name"].strip()
 
 

@@ -212,6 +212,7 @@ Finding Cell(const Settings& settings, const RootChoice& root) {
   if (!probed)
     return {"a cell", State::kBroken, probed.error().message, "see what is broken or missing above"};
   std::string detail = "a program ran; limits by cgroups " + sandbox.info().cgroup;
+  detail += fmt::format("\n{:<16} {:<8} the jailer is locked: {}", "", "", sandbox.info().locks);
   for (const std::string& warning : sandbox.info().warnings) {
     detail += fmt::format("\n{:<16} {:<8} {}", "", "", warning);
   }

@@ -25,6 +25,7 @@
 #include <linux/prctl.h>
 
 #include <cstdint>
+#include <string_view>
 #include <utility>
 
 namespace codeapi {
@@ -161,6 +162,18 @@ inline constexpr std::uint32_t kAllowedPrctl[] = {
     PR_SET_VMA,                    // names of memory areas: malloc and V8
     0x41555856,                    // PR_GET_AUXV: what /proc/self/auxv says
 };
+
+// What making cells takes beyond what programs may call: namespaces, mounts by the old calls, and locks.
+inline constexpr const char* kJailerCalls[] = {
+    "clone3", "mount", "pivot_root", "sched_setaffinity", "seccomp", "sethostname", "setns", "umount2", "unshare",
+};
+inline constexpr NumberedCall kJailerNewCalls[] = {
+    {"landlock_create_ruleset", 444}, {"landlock_add_rule", 445}, {"landlock_restrict_self", 446},
+};
+// Of what programs may call, what the jailer's filter looks at itself.
+inline constexpr std::string_view kJailerCallsByArgument[] = {"socket", "socketpair"};
+// Lock-down, and a zygote that hides its environment.
+inline constexpr std::uint32_t kJailerPrctl[] = {PR_CAPBSET_DROP, PR_SET_SPECULATION_CTRL, PR_SET_MM};
 
 #ifdef __x86_64__
 // Thread-local storage, and AMX for linear algebra. Not here: ARCH_MAP_VDSO_*, ARCH_SHSTK_*, ARCH_SET_CPUID.

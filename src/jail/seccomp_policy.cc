@@ -193,6 +193,28 @@ Result<std::string> CompileDeny() {
 
 }  // namespace
 
+Result<std::string> CompileJailerFilter() {
+  Filter filter(SCMP_ACT_TRACE(0));
+  const auto by_argument = [](std::string_view name) {
+    return std::ranges::find(kJailerCallsByArgument, name) != std::end(kJailerCallsByArgument);
+  };
+  for (const char* name : kAllowedCalls) {
+    if (!by_argument(name)) filter.Add(SCMP_ACT_ALLOW, name);
+  }
+  for (const NumberedCall& call : kAllowedNewCalls) filter.AddNumber(SCMP_ACT_ALLOW, call.name, call.number);
+  for (const char* name : kJailerCalls) filter.Add(SCMP_ACT_ALLOW, name);
+  for (const NumberedCall& call : kJailerNewCalls) filter.AddNumber(SCMP_ACT_ALLOW, call.name, call.number);
+  for (const char* name : {"socket", "socketpair"})
+    filter.Add(SCMP_ACT_ALLOW, name, Masked(0, kMask32, AF_UNIX));
+  AllowValues(filter, "personality", kAllowedPersonalities);
+  AllowValues(filter, "prctl", kAllowedPrctl);
+  AllowValues(filter, "prctl", kJailerPrctl);
+#ifdef __x86_64__
+  AllowValues(filter, "arch_prctl", kAllowedArchPrctl);
+#endif
+  return filter.Export();
+}
+
 std::string SystemCallName(int number) {
   if (char* name = seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, number); name != nullptr) {
     std::string out = name;

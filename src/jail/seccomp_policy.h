@@ -37,6 +37,13 @@ struct SeccompFilters {
 /// refuses.
 Result<SeccompFilters> CompileFilters(bool may_choose_cpus = true);
 
+/// Compiles the filter of the jailer itself, which its cells' inits, its zygotes and their programs inherit:
+/// what programs may call, and what making cells takes. Everything else is answered ENOSYS, but not by an
+/// ERRNO verdict: that of a tracer that is not there weighs less than each verdict of the filters above, so
+/// that programs, and who listens to what they are refused, see no difference. Sockets are AF_UNIX.
+/// kInternal when libseccomp refuses.
+Result<std::string> CompileJailerFilter();
+
 /// The name of a system call of this machine's architecture, for people; "unknown" for numbers without one.
 std::string SystemCallName(int number);
 

@@ -9,6 +9,7 @@
 #include "jail/cpus.h"
 #include "jail/template_root.h"
 #include "jailer/cell.h"
+#include "jailer/jailer_locks.h"
 
 namespace codeapi {
 
@@ -84,6 +85,9 @@ JailerInfo LinuxHost::Prepare(const JailerSettings& settings) {
   auto mounts = EnterTemplateRoot(root);
   if (!mounts) return failed(mounts.error());
   private_mounts_ = std::move(*mounts);
+  auto locks = LockJailer(rootless_ ? JailerPart::kRootless : JailerPart::kRoot);
+  if (!locks) return failed(locks.error());
+  info.locks = std::move(*locks);
   return info;
 }
 

@@ -19,6 +19,8 @@
 #include <utility>
 #include <vector>
 
+#include "jailer/jailer_locks.h"
+
 namespace codeapi {
 namespace {
 
@@ -150,6 +152,10 @@ Result<JailerProcess> TakeFromLauncher(int socket) {
 
 int RunLauncher(UniqueFd socket, const JailerCommand& command) {
   ::prctl(PR_SET_NAME, "codeapi-launch", 0, 0, 0);
+  if (auto kept = KeepJailerCapabilities(JailerPart::kLauncher); !kept) {
+    std::fprintf(stderr, "codeapi-jailer: %s\n", kept.error().message.c_str());
+    return 1;
+  }
   // Its worker is told when to end, and this process by that. A jailer has its signals back at the default.
   for (const int sig : {SIGINT, SIGTERM, SIGPIPE}) ::signal(sig, SIG_IGN);
   sigset_t children;

@@ -161,6 +161,7 @@ std::string JailerInfo::Encode() const {
                                       {"rootless", rootless},
                                       {"runtimes", Array(runtimes)},
                                       {"warnings", Array(warnings)},
+                                      {"locks", locks},
                                       {"error", error}});
 }
 
@@ -172,6 +173,7 @@ Result<JailerInfo> JailerInfo::Decode(std::string_view text) {
   out.rootless = in.Bool("rootless");
   out.runtimes = in.Strings("runtimes");
   out.warnings = in.Strings("warnings");
+  out.locks = in.String("locks");
   out.error = in.String("error");
   return in.Done(std::move(out));
 }

@@ -43,6 +43,7 @@ struct JailerInfo {
   bool rootless = false;              ///< cells are an ordinary user's (jail/user_namespace.h)
   std::vector<std::string> runtimes;  ///< ids whose interpreter exists in the root
   std::vector<std::string> warnings;  ///< what this host cannot isolate or limit
+  std::string locks;                  ///< what the jailer has taken from itself, for people
   std::string error;                  ///< not empty: no cell can be made, and why
 
   std::string Encode() const;

@@ -43,6 +43,33 @@ def test_nobody_but_root_can_look_into_it(worker):
     assert look.returncode != 0 and b"Permission denied" in look.stderr
 
 
+def as_worker(*words):
+    """What another process of that user, with nothing more than it has, is told."""
+    return subprocess.run(["setpriv", f"--reuid={UID}", f"--regid={UID}", "--clear-groups", "--bounding-set=-all",
+                           "--no-new-privs", *map(str, words)], capture_output=True, text=True, check=False)
+
+
+def test_what_is_others_is_closed_to_it(worker, make_module_server, tmp_path):
+    neighbour = make_module_server({"CODEAPI_WORKER_USER": "54322:54322"})
+    stored = neighbour.exec_("bash", "echo secret > out.txt")["files"]
+    assert stored
+    key = neighbour.directory / "key.pem"
+    key.write_text("a key")
+    key.chmod(0o600)
+    jailer, = named_below(worker.process.pid, "codeapi-jailer")
+    launcher, = named_below(worker.process.pid, "codeapi-launch")
+    closed = [key, neighbour.data_dir / "state.sqlite", f"/proc/{neighbour.process.pid}/environ",
+              *(f"/proc/{pid}/{name}" for pid in (jailer, launcher) for name in ("environ", "mem", "maps"))]
+    for path in closed:
+        said = as_worker("cat", path)
+        assert said.returncode != 0 and "Permission denied" in said.stderr, (path, said)
+    for pid in (jailer, launcher, neighbour.process.pid):
+        said = as_worker("kill", "-0", pid)
+        assert said.returncode != 0 and "not permitted" in said.stderr, said
+    # The test can tell: its own it may read.
+    assert as_worker("head", "-c", 6, worker.data_dir / "state.sqlite").stdout == "SQLite"
+
+
 def test_its_files_are_that_users(worker):
     answer = worker.exec_("bash", "echo hello > out.txt")
     assert worker.download(answer["files"][0]).body == b"hello\n"
