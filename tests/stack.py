@@ -77,13 +77,13 @@ class Redis:
 
 
 class Stack:
-    """Started when entered, gone with all its data when left."""
+    """Started when entered, gone with all its data when left. Files are in S3, or in a directory."""
 
-    def __init__(self, apis=2, workers=3, environment=None):
+    def __init__(self, apis=2, workers=3, environment=None, s3=True):
         self.token = secrets.token_hex(32)
         self.more = environment or {}
         self.api_count, self.worker_count = apis, workers
-        self.redis, self.s3, self.file_server = Redis(), S3Server(), None
+        self.redis, self.s3, self.file_server = Redis(), S3Server() if s3 else None, None
         self.apis, self.workers = [], []
         self._entered_s3 = False
 
@@ -95,9 +95,11 @@ class Stack:
     def __enter__(self):
         try:
             self.redis.start()
-            self.s3.__enter__()
-            self._entered_s3 = True
-            self.file_server = FileServer({**self.s3.settings(), "CODEAPI_INTERNAL_SERVICE_TOKEN": self.token}).start()
+            if self.s3:
+                self.s3.__enter__()
+                self._entered_s3 = True
+            kept = self.s3.settings() if self.s3 else {}
+            self.file_server = FileServer({**kept, "CODEAPI_INTERNAL_SERVICE_TOKEN": self.token}).start()
             for _ in range(self.worker_count):
                 self.add_worker()
             for _ in range(self.api_count):
