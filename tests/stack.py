@@ -14,7 +14,7 @@ import socket
 import subprocess
 import tempfile
 
-from harness import ROOT, Api, FileServer, Worker, free_port, until
+from harness import ROOT, Api, FileServer, Worker, binary, free_port, until
 from s3_server import S3Server
 
 
@@ -76,12 +76,20 @@ class Redis:
         return {"REDIS_HOST": "127.0.0.1", "REDIS_PORT": self.port, "REDIS_PASSWORD": self.password}
 
 
+def manifest_keys():
+    """A fresh pair of keys, as the settings of APIs and of workers."""
+    made = subprocess.run([binary(), "keys", "manifest"], capture_output=True, text=True, check=True)
+    private, public = (dict([line.split("=", 1)]) for line in made.stdout.splitlines())
+    return private, public
+
+
 class Stack:
     """Started when entered, gone with all its data when left. Files are in S3, or in a directory."""
 
-    def __init__(self, apis=2, workers=3, environment=None, s3=True):
+    def __init__(self, apis=2, workers=3, environment=None, manifests=False, s3=True):
         self.token = secrets.token_hex(32)
         self.more = environment or {}
+        self.private, self.public = manifest_keys() if manifests else ({}, {})
         self.api_count, self.worker_count = apis, workers
         self.redis, self.s3, self.file_server = Redis(), S3Server() if s3 else None, None
         self.apis, self.workers = [], []
@@ -103,14 +111,14 @@ class Stack:
             for _ in range(self.worker_count):
                 self.add_worker()
             for _ in range(self.api_count):
-                self.apis.append(Api(self.shared()).start())
+                self.apis.append(Api({**self.shared(), **self.private}).start())
             return self
         except BaseException:
             self.__exit__(None, None, None)
             raise
 
     def add_worker(self, **environment):
-        self.workers.append(Worker({**self.shared(), **environment}).start())
+        self.workers.append(Worker({**self.shared(), **self.public, **environment}).start())
         return self.workers[-1]
 
     def processes(self):

@@ -43,11 +43,12 @@ int CutProgramArguments(int argc, char** argv, std::vector<std::string>& args) {
   return argc;
 }
 
-// `codeapi keys create|list|revoke`.
-CLI::App* AddKeys(CLI::App& app, codeapi::KeysOptions& options) {
+// `codeapi keys create|list|revoke|manifest`.
+CLI::App* AddKeys(CLI::App& app, codeapi::KeysOptions& options, codeapi::ManifestKeysOptions& pair) {
   using Action = codeapi::KeysOptions::Action;
-  CLI::App* keys =
-      app.add_subcommand("keys", "Make, list and revoke API keys, beside a running server or not");
+  CLI::App* keys = app.add_subcommand(
+      "keys",
+      "Make, list and revoke API keys, beside a running server or not; make keys that jobs are signed with");
   keys->require_subcommand(1);
   const auto add = [&](const char* name, const char* description, Action action) {
     CLI::App* command = keys->add_subcommand(name, description);
@@ -67,6 +68,16 @@ CLI::App* AddKeys(CLI::App& app, codeapi::KeysOptions& options) {
   list->add_flag("--json", options.json, "Print a JSON array");
   CLI::App* revoke = add("revoke", "Make a key useless, from the next request on", Action::kRevoke);
   revoke->add_option("ID", options.id, "The 12 characters after capi_")->required();
+  CLI::App* manifest = keys->add_subcommand("manifest",
+                                            "Make a pair of Ed25519 keys: the API signs every job with one, "
+                                            "workers check with the other. Printed as the "
+                                            "two settings, in base64");
+  CLI::Option* out = manifest->add_option(
+      "--out", pair.out,
+      "Write them to manifest-private-key.pem and manifest-public-key.pem in this directory, "
+      "readable for their owner alone, and print where");
+  manifest->add_flag("--pem", pair.pem, "Print both in PEM instead")->excludes(out);
+  manifest->callback([&pair] { pair.wanted = true; });
   return keys;
 }
 
@@ -159,7 +170,8 @@ int main(int argc, char** argv) {
   CLI::App* config =
       app.add_subcommand("config", "List every setting with its value and where that came from");
   codeapi::KeysOptions keys_options;
-  CLI::App* keys = AddKeys(app, keys_options);
+  codeapi::ManifestKeysOptions pair_options;
+  CLI::App* keys = AddKeys(app, keys_options, pair_options);
   CLI::App* jailer =
       app.add_subcommand("jailer", "The process that makes cells; started by a worker, not by hand");
 
@@ -201,6 +213,7 @@ int main(int argc, char** argv) {
   if (doctor->parsed()) return codeapi::DoctorCommand();
   if (packages->parsed()) return codeapi::PackageInitCommand(package_options);
   if (config->parsed()) return codeapi::ConfigCommand();
+  if (pair_options.wanted) return codeapi::ManifestKeysCommand(pair_options);
   if (keys->parsed()) return codeapi::KeysCommand(keys_options);
   return jailer->parsed() ? JailerCommand() : 1;
 }

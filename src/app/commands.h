@@ -73,6 +73,12 @@ struct PackageInitOptions {
   bool prune = false;  ///< only remove roots that are no longer used
 };
 
+struct ManifestKeysOptions {
+  bool wanted = false;             ///< the command was given
+  std::optional<std::string> out;  ///< directory for two files, instead of stdout
+  bool pem = false;                ///< PEM on stdout, instead of settings
+};
+
 /// Everything on one machine, until SIGTERM or SIGINT.
 int ServeCommand(const ServeOptions& options);
 /// The API, for workers of other processes, until SIGTERM or SIGINT.
@@ -93,6 +99,8 @@ int DoctorCommand();
 int PackageInitCommand(const PackageInitOptions& options);
 /// Every setting with its value and source.
 int ConfigCommand();
+/// Makes a pair of keys for execution manifests. 0, or 1 when that was not possible.
+int ManifestKeysCommand(const ManifestKeysOptions& options);
 /// Makes, lists or revokes API keys in the state file. 0, or 1 when that was not possible.
 int KeysCommand(const KeysOptions& options);
 

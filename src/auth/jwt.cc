@@ -8,8 +8,8 @@
 
 #include <boost/json.hpp>
 
-#include "base/base64url.h"
 #include "auth/strict_json.h"
+#include "base/base64url.h"
 
 namespace codeapi {
 namespace {

@@ -10,11 +10,11 @@
 
 #include <boost/json.hpp>
 
-#include "base/base64url.h"
 #include "auth/jwt.h"
 #include "auth/jwt_key.h"
 #include "auth/jwt_testing.h"
 #include "auth/strict_json.h"
+#include "base/base64url.h"
 #include "base/fuzzing.h"
 #include "base/text.h"
 

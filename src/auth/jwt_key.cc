@@ -12,8 +12,8 @@
 #include <array>
 #include <utility>
 
-#include "base/base64url.h"
 #include "auth/strict_json.h"
+#include "base/base64url.h"
 
 namespace codeapi {
 namespace {

@@ -84,7 +84,7 @@ class JailerTest : public ::testing::Test {
     init.reset(::fcntl(init.get(), F_DUPFD_CLOEXEC, 16));
     EventLoop loop;
     LinuxHost host(std::move(init));
-    ::_exit(Jailer(std::move(stream), host, loop).Run());
+    ::_exit(Jailer(std::move(stream), host, loop, keys_).Run());
   }
 
   static JailerSettings Settings(InitBehaviour behaviour = InitBehaviour::kSilent) {
@@ -187,6 +187,7 @@ class JailerTest : public ::testing::Test {
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
   }
 
+  std::optional<ManifestVerifier> keys_;  ///< of the next that is started; none: no manifests
   UniqueFd worker_;
   pid_t pid_ = -1;
   FrameParser parser_;

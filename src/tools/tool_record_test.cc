@@ -4,6 +4,7 @@
 
 #include <boost/asio.hpp>
 
+#include "manifest/testing.h"
 #include "store/sqlite_state_store.h"
 #include "store/testing.h"
 
@@ -23,6 +24,7 @@ ToolRecord Whole() {
   record.ended = true;
   record.calls = {{1, 0, R"({"a":1})", "abc"}, {2, 5, "{}", ""}};
   record.result_bytes = 1ull << 40;
+  record.round = 7;
   return record;
 }
 
@@ -49,6 +51,7 @@ TEST_F(ToolRecordTest, ComesBackAsItWas) {
   ASSERT_EQ(back.calls.size(), 2u);
   EXPECT_EQ(back.calls[1].tool, 5u);
   EXPECT_EQ(back.calls[0].digest, "abc");
+  EXPECT_EQ(back.round, 7u);
   EXPECT_EQ(*Await(records.Load("another")), std::nullopt);
   Await([&]() -> awaitable<int> { co_return (co_await records.Remove("one"), 0); }());
   EXPECT_EQ(*Await(records.Load("one")), std::nullopt);
@@ -62,6 +65,25 @@ TEST_F(ToolRecordTest, WhatIsNoRecordIsAnError) {
     ASSERT_TRUE(Await(state->put("tools:one", text)));
     EXPECT_EQ(CodeOf(Await(records.Load("one"))), ErrorCode::kInternal) << text;
   }
+}
+
+// Programs are run again from records, so who can write to the store must not be able to write one.
+TEST_F(ToolRecordTest, WithASealOnlyItsOwnIsTaken) {
+  const TextSeal seal(TestSigner(), TestVerifier());
+  ToolRecords sealed(*state, &seal);
+  ToolRecord record = Whole();
+  record.ended = false;
+  ASSERT_TRUE(Await(sealed.Save("one", record, {{1, "0result"}})));
+  ASSERT_TRUE(*Await(sealed.Load("one")));
+  EXPECT_EQ((*Await(sealed.Results("one", record)))[0].second, "0result");
+  ASSERT_TRUE(Await(records.Save("two", record, {{1, "0other"}})));
+  EXPECT_EQ(Await(sealed.Load("two")).error().code, ErrorCode::kForbidden) << "not sealed";
+  EXPECT_EQ(Await(sealed.Results("two", record)).error().code, ErrorCode::kForbidden);
+  // Another execution's, in its place.
+  ASSERT_TRUE(Await(state->put("tools:two", **Await(state->get("tools:one")))));
+  ASSERT_TRUE(Await(state->put("tools:two:1", **Await(state->get("tools:one:1")))));
+  EXPECT_EQ(Await(sealed.Load("two")).error().code, ErrorCode::kForbidden);
+  EXPECT_EQ(Await(sealed.Results("two", record)).error().code, ErrorCode::kForbidden);
 }
 
 TEST_F(ToolRecordTest, ExpiresAfterItsLastRound) {
