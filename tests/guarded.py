@@ -26,11 +26,12 @@ def ledger_url(redis):
 
 
 class GuardedStack(Stack):
-    """A service whose workers reach files through the gateway only. `signer` is the API's pair of keys (identity.Keys)."""
+    """A service whose workers reach files through the gateway only. `signer` is the API's pair of keys (identity.Keys),
+    `ledger` another Redis than the queue's, whose owner starts and destroys it."""
 
-    def __init__(self, signer, **options):
+    def __init__(self, signer, ledger=None, **options):
         super().__init__(**options)
-        self.signer, self.gateway = signer, None
+        self.signer, self.gateway, self.ledger = signer, None, ledger
 
     def __enter__(self):
         self.more["SANDBOX_EXECUTION_MANIFEST_PUBLIC_KEY"] = self.signer.public
@@ -41,7 +42,7 @@ class GuardedStack(Stack):
             "CODEAPI_INTERNAL_SERVICE_TOKEN": self.token, "CODEAPI_EGRESS_GRANT_SECRET": secrets.token_hex(32),
             "SANDBOX_EXECUTION_MANIFEST_PUBLIC_KEY": self.signer.public, "CODEAPI_EGRESS_LEASE": "2s",
             "EGRESS_GATEWAY_FILE_SERVER_URL": f"http://127.0.0.1:{self.file_server.port}",
-            "CODEAPI_EGRESS_LEDGER_REDIS_URL": ledger_url(self.redis)})
+            "CODEAPI_EGRESS_LEDGER_REDIS_URL": ledger_url(self.ledger or self.redis)})
         self.gateway.settings["EGRESS_GATEWAY_PORT"] = self.gateway.port
         self.gateway.start()
 

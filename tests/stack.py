@@ -19,9 +19,10 @@ from s3_server import S3Server
 
 
 class Redis:
-    """Debian's redis-server on loopback, with a password and a directory of its own."""
+    """Debian's redis-server on loopback, with a password and a directory of its own. `fsync`: always, everysec or no."""
 
-    def __init__(self):
+    def __init__(self, fsync="always"):
+        self.fsync = fsync
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="codeapi-redis-"))
         self.port, self.password, self.process = free_port(), secrets.token_hex(16), None
 
@@ -30,7 +31,7 @@ class Redis:
         # The password is in a file, where no list of processes shows it.
         config = self.directory / "redis.conf"
         config.write_text(f"bind 127.0.0.1\nport {self.port}\ndir {self.directory}\nrequirepass {self.password}\n"
-                          "appendonly yes\nappendfsync always\nsave \"\"\ndaemonize no\n")
+                          f"appendonly yes\nappendfsync {self.fsync}\nsave \"\"\ndaemonize no\n")
         config.chmod(0o600)
         with open(self.directory / "redis.log", "ab") as log:
             self.process = subprocess.Popen(["redis-server", str(config)], stdin=subprocess.DEVNULL, stdout=log,
