@@ -68,6 +68,8 @@ bench-scale: build ## one API over Redis with 1, 2, 4 workers, and what the queu
 	@echo 'bench-scale: the queue by itself' >&2
 	@build/release/redis_job_queue_bench
 	@$(PYTHON) bench/scale.py $(ARGS)
+	@echo 'bench-scale: what the egress gateway adds' >&2
+	@$(PYTHON) bench/gateway.py $(ARGS)
 
 lint: build ## clang-format, clang-tidy, shellcheck, include directions; ARGS=--changed: only what git sees changed
 	@scripts/lint.sh $(ARGS)

@@ -19,9 +19,10 @@ from s3_server import S3Server
 
 
 class Redis:
-    """Debian's redis-server on loopback, with a password and a directory of its own."""
+    """Debian's redis-server on loopback, with a password and a directory of its own. `fsync`: always, everysec or no."""
 
-    def __init__(self):
+    def __init__(self, fsync="always"):
+        self.fsync = fsync
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="codeapi-redis-"))
         self.port, self.password, self.process = free_port(), secrets.token_hex(16), None
 
@@ -30,7 +31,7 @@ class Redis:
         # The password is in a file, where no list of processes shows it.
         config = self.directory / "redis.conf"
         config.write_text(f"bind 127.0.0.1\nport {self.port}\ndir {self.directory}\nrequirepass {self.password}\n"
-                          "appendonly yes\nappendfsync always\nsave \"\"\ndaemonize no\n")
+                          f"appendonly yes\nappendfsync {self.fsync}\nsave \"\"\ndaemonize no\n")
         config.chmod(0o600)
         with open(self.directory / "redis.log", "ab") as log:
             self.process = subprocess.Popen(["redis-server", str(config)], stdin=subprocess.DEVNULL, stdout=log,
@@ -84,14 +85,14 @@ def manifest_keys():
 
 
 class Stack:
-    """Started when entered, gone with all its data when left."""
+    """Started when entered, gone with all its data when left. Files are in S3, or in a directory."""
 
-    def __init__(self, apis=2, workers=3, environment=None, manifests=False):
+    def __init__(self, apis=2, workers=3, environment=None, manifests=False, s3=True):
         self.token = secrets.token_hex(32)
         self.more = environment or {}
         self.private, self.public = manifest_keys() if manifests else ({}, {})
         self.api_count, self.worker_count = apis, workers
-        self.redis, self.s3, self.file_server = Redis(), S3Server(), None
+        self.redis, self.s3, self.file_server = Redis(), S3Server() if s3 else None, None
         self.apis, self.workers = [], []
         self._entered_s3 = False
 
@@ -103,9 +104,11 @@ class Stack:
     def __enter__(self):
         try:
             self.redis.start()
-            self.s3.__enter__()
-            self._entered_s3 = True
-            self.file_server = FileServer({**self.s3.settings(), "CODEAPI_INTERNAL_SERVICE_TOKEN": self.token}).start()
+            if self.s3:
+                self.s3.__enter__()
+                self._entered_s3 = True
+            kept = self.s3.settings() if self.s3 else {}
+            self.file_server = FileServer({**kept, "CODEAPI_INTERNAL_SERVICE_TOKEN": self.token}).start()
             for _ in range(self.worker_count):
                 self.add_worker()
             for _ in range(self.api_count):

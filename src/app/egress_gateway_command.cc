@@ -130,7 +130,10 @@ class GatewayService {
     }
     auto options = RedisOptionsAt(settings.egress_ledger_redis_url, settings);
     if (!options) return Named("CODEAPI_EGRESS_LEDGER_REDIS_URL:", options.error());
-    auto ledger = RedisLedger::Make(host_.executor(), std::move(*options), settings.redis_prefix);
+    // Not below the prefix of queue and state: their users may do there what they like.
+    std::string prefix = settings.redis_prefix;
+    if (prefix.ends_with(':')) prefix.pop_back();
+    auto ledger = RedisLedger::Make(host_.executor(), std::move(*options), prefix + "-egress:");
     if (!ledger) return std::unexpected(ledger.error());
     ledger_ = std::move(*ledger);
     return {};

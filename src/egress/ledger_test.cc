@@ -26,7 +26,7 @@ constexpr milliseconds kKeep = seconds(600), kLease = seconds(60);
 
 // The user that docs/operations.md tells to make.
 constexpr char kUser[] =
-    "ACL SETUSER ledger on >secret resetkeys resetchannels ~codeapi:egress:* -@all +ping +client|setname "
+    "ACL SETUSER ledger on >secret resetkeys resetchannels ~codeapi-egress:* -@all +ping +client|setname "
     "+eval "
     "+evalsha +hget +hmget +hset +hdel +hexists +hincrby +exists +del +get +set +pexpire +pttl";
 
@@ -42,7 +42,7 @@ class RedisBackend final : public Backend {
     RedisOptions options = server_.options();
     options.username = "ledger";
     options.password = "secret";
-    ledger_ = RedisLedger::Make(threads_.io().get_executor(), std::move(options), "codeapi:").value();
+    ledger_ = RedisLedger::Make(threads_.io().get_executor(), std::move(options), "codeapi-egress:").value();
   }
   ~RedisBackend() override {
     ledger_.reset();
@@ -249,7 +249,7 @@ TEST(RedisLedger, EveryKeyEnds) {
   ASSERT_TRUE(backend.Run(ledger.BeginUpload(entry, NewId(), 5)));
   ASSERT_TRUE(backend.Run(ledger.CallsUpTo(entry, 2)));
   ASSERT_TRUE(backend.Run(ledger.Renew(entry, kLease)));
-  const std::string base = "codeapi:egress:{" + entry.exec_id + "}:";
+  const std::string base = "codeapi-egress:{" + entry.exec_id + "}:";
   for (const std::string key : {base + "1", base + "1:lease", base + "calls"}) {
     const std::string reply = backend.server().raw("PTTL " + key);
     ASSERT_EQ(reply.front(), ':') << key;
@@ -257,6 +257,19 @@ TEST(RedisLedger, EveryKeyEnds) {
     EXPECT_LE(std::stoll(reply.substr(1)), kKeep.count()) << key;
   }
   EXPECT_EQ(backend.server().raw("DBSIZE"), ":3\r\n");
+}
+
+TEST(RedisLedger, IsOutOfReachOfTheQueuesUser) {
+  RedisBackend backend;
+  const LedgerEntry entry{NewId(), 1, NewId()};
+  ASSERT_TRUE(backend.Run(backend.ledger().Admit(entry, {20, 3, 1000, 5}, kKeep, kLease)));
+  // As docs/storage.md has it.
+  ASSERT_EQ(backend.server().raw("ACL SETUSER queue on >pw ~codeapi:* &codeapi:* +@all -@dangerous -@admin"),
+            "+OK\r\n");
+  const std::string record = "codeapi-egress:{" + entry.exec_id + "}:1";
+  const std::string reply = backend.server().raw("AUTH queue pw\r\nDEL " + record);
+  EXPECT_TRUE(reply.empty() || reply.find(":1") == std::string::npos) << reply;
+  EXPECT_EQ(backend.server().raw("EXISTS " + record), ":1\r\n");
 }
 
 TEST(RedisLedger, IsAwayWhenRedisIs) {
@@ -275,7 +288,8 @@ TEST(RedisLedger, NeedsTheRightToItsKeys) {
   options.username = "other";
   options.password = "secret";
   TestThreads threads;
-  const auto ledger = RedisLedger::Make(threads.io().get_executor(), std::move(options), "codeapi:").value();
+  const auto ledger =
+      RedisLedger::Make(threads.io().get_executor(), std::move(options), "codeapi-egress:").value();
   EXPECT_EQ(boost::asio::co_spawn(threads.io(), ledger->Check(), boost::asio::use_future).get().error(),
             kLedgerAway);
 }

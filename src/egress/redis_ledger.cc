@@ -1,11 +1,11 @@
 // Three keys for each execution, in one slot:
 //
-//   <prefix>egress:{<execution>}:<round>         hash: the account of a round. grant, status a(ctive),
+//   <prefix>{<execution>}:<round>         hash: the account of a round. grant, status a(ctive),
 //   r(eleased) or
 //                                                f(inished), the budgets, what was used, and `f:<id>` for
 //                                                each file
-//   <prefix>egress:{<execution>}:<round>:lease   the grant that has the lease; its end is the lease's
-//   <prefix>egress:{<execution>}:calls           how many tools the execution has called
+//   <prefix>{<execution>}:<round>:lease   the grant that has the lease; its end is the lease's
+//   <prefix>{<execution>}:calls           how many tools the execution has called
 //
 // One script makes every step, so that none is seen or left half-way. Times are ends of keys, kept by Redis
 // itself: gateways need not agree on what time it is.
@@ -109,11 +109,11 @@ RedisLedger::RedisLedger(std::unique_ptr<RedisClient> client, std::string prefix
     : script_(std::string(kScript)), prefix_(std::move(prefix)), client_(std::move(client)) {}
 
 Result<std::unique_ptr<RedisLedger>> RedisLedger::Make(const boost::asio::any_io_executor& executor,
-                                                       RedisOptions options, const std::string& prefix) {
+                                                       RedisOptions options, std::string prefix) {
   if (options.client_name.empty()) options.client_name = "codeapi-egress";
   auto client = RedisClient::Make(executor, std::move(options));
   if (!client) return std::unexpected(client.error());
-  return std::unique_ptr<RedisLedger>(new RedisLedger(std::move(*client), prefix + "egress:"));
+  return std::unique_ptr<RedisLedger>(new RedisLedger(std::move(*client), std::move(prefix)));
 }
 
 Ledger::Awaitable<Allowed<void>> RedisLedger::Do(const char* step, LedgerEntry entry,

@@ -10,13 +10,14 @@
 
 namespace codeapi {
 
-/// Keys begin with `<prefix>egress:`, and every one has a time to live. The user that Redis knows us as needs
-/// no more than these keys and the commands that docs/operations.md names, and nobody else should have them.
+/// Keys begin with a prefix of their own, and every one has a time to live. The user that Redis knows us as
+/// needs no more than these keys and the commands that docs/operations.md names, and nobody else should have
+/// them.
 class RedisLedger final : public Ledger {
  public:
   /// Does not wait for Redis. kInvalid as RedisClient::Make() has it.
   static Result<std::unique_ptr<RedisLedger>> Make(const boost::asio::any_io_executor& executor,
-                                                   RedisOptions options, const std::string& prefix);
+                                                   RedisOptions options, std::string prefix);
 
   Awaitable<Allowed<void>> Admit(LedgerEntry entry, LedgerBudgets budgets, Millis keep,
                                  Millis lease) override;

@@ -8,7 +8,7 @@ import subprocess
 import threading
 
 import census
-from conftest import redis_command
+from guarded import redis_command
 from harness import by_name, reference, until
 from rounds import play, tool
 from waiting import Waiting
@@ -52,7 +52,7 @@ def test_every_grant_ends_and_so_does_every_key(guarded):
     api.exec_("bash", "echo 1")
     assert requests(gateway, "mint") == minted + 1
     assert requests(gateway, "revoke") == revoked + 1, "it is given back before the answer"
-    keys = redis_command(guarded.redis, "KEYS", "codeapi:egress:*").split("\n")
+    keys = redis_command(guarded.redis, "KEYS", "codeapi-egress:*").split("\n")
     assert keys and not [key for key in keys if key.endswith(":lease")]
     for key in keys:
         assert int(redis_command(guarded.redis, "PTTL", key)) > 0, key

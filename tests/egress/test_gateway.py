@@ -10,7 +10,8 @@ import time
 import urllib.parse
 
 import pytest
-from conftest import AUTHORIZED, TOKEN, redis_command
+from conftest import AUTHORIZED, TOKEN
+from guarded import redis_command
 from harness import binary, clean_environment, free_port, until
 from manifests import Signer, new_id
 
@@ -426,7 +427,7 @@ def begin_upload(grant, length=1000):
 def test_a_worker_that_leaves_half_way_stores_nothing(gateway, file_server, redis, signer):
     grant = Granted(gateway, signer, max_output_files=1)
     raw = begin_upload(grant)
-    record = f"codeapi:egress:{{{grant.execution}}}:1"
+    record = f"codeapi-egress:{{{grant.execution}}}:1"
     until(lambda: redis_command(redis, "HEXISTS", record, f"f:{grant.last}") == "1", "the upload has begun")
     refused(grant.put(), 403, "file_budget")
     half = grant.last
@@ -440,7 +441,7 @@ def test_a_gateway_killed_half_way_stores_nothing_and_another_goes_on(make_gatew
     lost = make_gateway()
     grant = Granted(lost, signer)
     raw = begin_upload(grant)
-    record = f"codeapi:egress:{{{grant.execution}}}:1"
+    record = f"codeapi-egress:{{{grant.execution}}}:1"
     until(lambda: redis_command(redis, "HEXISTS", record, f"f:{grant.last}") == "1", "the upload has begun")
     lost.kill()
     raw.close()
