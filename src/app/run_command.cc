@@ -179,6 +179,7 @@ int RunCommand(const RunOptions& options) {
   ::signal(SIGPIPE, SIG_IGN);
   asio::io_context io(1);
   JailerSettings jailer_settings = MakeJailerSettings(*settings, ChooseRoot(*settings));
+  jailer_settings.warm_memory = 0;  // there is no program after this one
   jailer_settings.max_cells = 1;
   jailer_settings.pool_size = 0;
   LocalSandbox sandbox(io.get_executor(), {{*jailer}, jailer_settings});

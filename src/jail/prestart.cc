@@ -11,7 +11,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <optional>
 #include <string_view>
@@ -157,12 +157,16 @@ bool WaitingProgram::Touches(EarlyLooks& looks) const {
 }
 
 std::uint64_t WaitingProgram::memory() const {
-  std::array<char, 64> path{}, text{};
-  std::snprintf(path.data(), path.size(), "/proc/%d/statm", static_cast<int>(pid_));
-  const UniqueFd fd(pid_ > 0 ? ::open(path.data(), O_RDONLY | O_CLOEXEC) : -1);
+  if (pid_ <= 0) return 0;
+  const UniqueFd fd(::open(("/proc/" + std::to_string(pid_) + "/statm").c_str(), O_RDONLY | O_CLOEXEC));
+  std::array<char, 128> text{};
   if (!fd || ::read(fd.get(), text.data(), text.size() - 1) <= 0) return 0;
-  unsigned long size = 0, resident = 0, shared = 0;
-  if (std::sscanf(text.data(), "%lu %lu %lu", &size, &resident, &shared) != 3 || resident < shared) return 0;
+  // Pages: the size, what is resident, and what of that others may share.
+  char* rest = text.data();
+  std::strtoul(rest, &rest, 10);
+  const unsigned long resident = std::strtoul(rest, &rest, 10);
+  const unsigned long shared = std::strtoul(rest, &rest, 10);
+  if (resident < shared) return 0;
   return (resident - shared) * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
 }
 

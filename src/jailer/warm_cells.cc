@@ -121,6 +121,7 @@ std::vector<PoolState> WarmCells::States() {
     state.memory_bytes += kind.memory;
   }
   std::vector<PoolState> out;
+  out.reserve(states.size());
   for (auto& [runtime, state] : states) out.push_back(std::move(state));
   return out;
 }

@@ -20,8 +20,8 @@ constexpr double kSlack = 0.25;
 
 WarmPool::WarmPool(WarmPoolRules rules, Now now) : rules_(rules), now_(std::move(now)) {}
 
-WarmPool::Kind* WarmPool::Find(const std::string& kind) {
-  const auto it = kinds_.find(kind);
+WarmPool::Kind* WarmPool::Find(const std::string& name) {
+  const auto it = kinds_.find(name);
   return it == kinds_.end() ? nullptr : &it->second;
 }
 
@@ -188,6 +188,7 @@ std::optional<std::string> WarmPool::Victim() {
 std::vector<WarmPoolKind> WarmPool::Kinds() {
   const Time now = now_();
   std::vector<WarmPoolKind> out;
+  out.reserve(kinds_.size());
   for (const auto& [name, kind] : kinds_) {
     out.push_back({name, kind.ready, kind.coming, TargetOf(kind, now), kind.memory, kind.hits, kind.misses});
   }

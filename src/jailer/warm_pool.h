@@ -52,7 +52,7 @@ class WarmPool {
   explicit WarmPool(WarmPoolRules rules = {}, Now now = std::chrono::steady_clock::now);
 
   /// Somebody wants a cell of this kind, and gets one (Taken() is said as well) or starts cold.
-  void Asked(const std::string& kind, bool hit);
+  void Asked(const std::string& name, bool hit);
 
   /// The kind of which a cell should be made now; nothing when there are enough, or one is being made.
   std::optional<std::string> Next();
@@ -60,17 +60,17 @@ class WarmPool {
   std::optional<Time> NextAt();
 
   /// One is being made.
-  void Started(const std::string& kind);
+  void Started(const std::string& name);
   /// It is ready, and takes so many bytes; 0: not known.
-  void Ready(const std::string& kind, std::uint64_t memory);
+  void Ready(const std::string& name, std::uint64_t memory);
   /// It did not become ready, through nobody's wish.
-  void Failed(const std::string& kind);
+  void Failed(const std::string& name);
   /// One that was ready has been given to a program, or was ended as Surplus() or Victim() wished.
-  void Taken(const std::string& kind, std::uint64_t memory);
+  void Taken(const std::string& name, std::uint64_t memory);
   /// One that was being made was ended on purpose.
-  void Dropped(const std::string& kind);
+  void Dropped(const std::string& name);
   /// One that was ready ended by itself.
-  void Died(const std::string& kind, std::uint64_t memory);
+  void Died(const std::string& name, std::uint64_t memory);
 
   /// A kind of which there is a ready cell too many; nothing: there is none. Asked again after each.
   std::optional<std::string> Surplus();
@@ -79,7 +79,7 @@ class WarmPool {
   std::optional<std::string> Victim();
 
   /// How many of a kind there should be now, the bound of memory left aside.
-  std::size_t Target(const std::string& kind);
+  std::size_t Target(const std::string& name);
   /// Bytes that are charged for all there are and that come.
   std::uint64_t charged() const;
   /// All kinds that are remembered, by name.
@@ -101,7 +101,7 @@ class WarmPool {
 
   std::size_t TargetOf(const Kind& kind, Time now) const;
   std::uint64_t EachOf(const Kind& kind) const { return kind.each != 0 ? kind.each : rules_.estimate; }
-  Kind* Find(const std::string& kind);
+  Kind* Find(const std::string& name);
   void Pause(Kind& kind);
   void Forget(Time now);
 
