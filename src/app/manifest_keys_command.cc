@@ -17,7 +17,7 @@ namespace codeapi {
 namespace {
 
 int Complain(const std::string& message) {
-  std::fprintf(stderr, "codeapi: %s\n", message.c_str());
+  static_cast<void>(std::fprintf(stderr, "codeapi: %s\n", message.c_str()));
   return 1;
 }
 
@@ -50,8 +50,7 @@ int WriteTo(const std::string& directory, const ManifestKeyPair& pair) {
     ::unlink(secret.c_str());  // half a pair is of no use
     return Complain(written.error().message);
   }
-  std::printf("%s\n%s\n", secret.c_str(), open.c_str());
-  return std::fflush(stdout) == 0 ? 0 : 1;
+  return std::printf("%s\n%s\n", secret.c_str(), open.c_str()) < 0 ? 1 : 0;
 }
 
 }  // namespace
@@ -60,18 +59,21 @@ int ManifestKeysCommand(const ManifestKeysOptions& options) {
   ::signal(SIGPIPE, SIG_IGN);
   const auto pair = ManifestKeyPair::Make();
   if (!pair) return Complain(pair.error().message);
+  int printed = 0;
   if (options.out) {
     if (const int status = WriteTo(*options.out, *pair); status != 0) return status;
   } else if (options.pem) {
-    std::printf("%s%s", pair->private_pem.c_str(), pair->public_pem.c_str());
+    printed = std::printf("%s%s", pair->private_pem.c_str(), pair->public_pem.c_str());
   } else {
-    std::printf("CODEAPI_EXECUTION_MANIFEST_PRIVATE_KEY=%s\nSANDBOX_EXECUTION_MANIFEST_PUBLIC_KEY=%s\n",
-                pair->private_base64.c_str(), pair->public_base64.c_str());
+    printed =
+        std::printf("CODEAPI_EXECUTION_MANIFEST_PRIVATE_KEY=%s\nSANDBOX_EXECUTION_MANIFEST_PUBLIC_KEY=%s\n",
+                    pair->private_base64.c_str(), pair->public_base64.c_str());
   }
-  if (std::fflush(stdout) != 0) return Complain("the keys could not be printed");
-  std::fprintf(stderr,
-               "codeapi: the private key is for the API alone, the public one for workers; neither is kept "
-               "anywhere else\n");
+  if (printed < 0 || std::fflush(stdout) != 0) return Complain("the keys could not be printed");
+  static_cast<void>(std::fprintf(
+      stderr,
+      "codeapi: the private key is for the API alone, the public one for workers; neither is kept "
+      "anywhere else\n"));
   return 0;
 }
 
