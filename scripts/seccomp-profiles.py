@@ -21,6 +21,9 @@ FAMILIES = {"AF_UNIX": 1, "AF_INET": 2, "AF_INET6": 10, "AF_NETLINK": 16}
 
 # What programs in cells never need, but a service does: databases and object stores write what must be on the disk.
 SERVICE = ["fchmodat2", "membarrier", "prctl", "personality", "arch_prctl", "sched_setaffinity", "sync_file_range"]
+# What kJailerPtrace names.
+PTRACE = {"TRACEME": 0, "PEEKDATA": 2, "CONT": 7, "DETACH": 17, "SYSCALL": 24, "SETOPTIONS": 0x4200,
+          "GET_SYSCALL_INFO": 0x420E}
 # The template root, before the jailer locks itself.
 TEMPLATE = ["mount_setattr"]
 
@@ -32,6 +35,12 @@ def calls(name):
     if not found:
         sys.exit(f"{LISTS}: no {name}")
     return re.findall(r'"(\w+)"', re.sub(r"//.*", "", found.group(1)))
+
+
+def ptrace():
+    """One rule for each request of the header's list."""
+    found = re.search(r"kJailerPtrace\[\] = \{(.*?)\n\};", LISTS.read_text(), re.DOTALL)
+    return [allow(["ptrace"], argument(0, PTRACE[name])) for name in re.findall(r"PTRACE_(\w+)", found.group(1))]
 
 
 def allow(names, *arguments):
@@ -58,7 +67,7 @@ def profiles():
     common = {*calls("kAllowedCalls"), *calls("kAllowedNewCalls"), *SERVICE} - {"socket", "socketpair"}
     cells = {*calls("kJailerCalls"), *calls("kJailerNewCalls"), *TEMPLATE}
     no_namespaces = argument(0, NAMESPACES, "SCMP_CMP_MASKED_EQ", valueTwo=0)
-    return {"codeapi-worker.json": profile(common | cells, []),
+    return {"codeapi-worker.json": profile(common | cells, ptrace()),
             "codeapi-service.json": profile(common - {"clone"}, [allow(["clone"], no_namespaces)])}
 
 

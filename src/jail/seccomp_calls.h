@@ -23,6 +23,7 @@
 #pragma once
 
 #include <linux/prctl.h>
+#include <sys/ptrace.h>
 
 #include <cstdint>
 #include <string_view>
@@ -172,6 +173,12 @@ inline constexpr NumberedCall kJailerNewCalls[] = {
 };
 // Of what programs may call, what the jailer's filter looks at itself.
 inline constexpr std::string_view kJailerCallsByArgument[] = {"socket", "socketpair"};
+// What an init needs for an interpreter that waits (prestart.h), about a child that has asked for it: to be
+// traced, to be looked at, to go on, to be let go. Not here: any way to a process that has not, or to write.
+inline constexpr std::uint32_t kJailerPtrace[] = {
+    PTRACE_TRACEME, PTRACE_PEEKDATA, PTRACE_CONT, PTRACE_DETACH, PTRACE_SYSCALL, PTRACE_SETOPTIONS,
+    PTRACE_GET_SYSCALL_INFO,
+};
 // Lock-down, and a zygote that hides its environment.
 inline constexpr std::uint32_t kJailerPrctl[] = {PR_CAPBSET_DROP, PR_SET_SPECULATION_CTRL, PR_SET_MM};
 

@@ -209,6 +209,7 @@ Result<std::string> CompileJailerFilter() {
   AllowValues(filter, "personality", kAllowedPersonalities);
   AllowValues(filter, "prctl", kAllowedPrctl);
   AllowValues(filter, "prctl", kJailerPrctl);
+  AllowValues(filter, "ptrace", kJailerPtrace);
 #ifdef __x86_64__
   AllowValues(filter, "arch_prctl", kAllowedArchPrctl);
 #endif

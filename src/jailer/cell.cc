@@ -133,7 +133,10 @@ void Cell::Bind(std::uint32_t job, const RunRequest& request, std::vector<std::u
     return Fail("sandbox_setup_failed", set.error().message);
   }
   // It makes its way into the cell while the files are on theirs.
-  begin.warm = AskForFork(*installed, begin);
+  begin.warm =
+      forked_ ||
+      (installed->command->forks &&
+       AskForFork({{request_.tool_calls > 0, request_.data}, begin.argv, begin.env, request_.own_modules}));
   process_.link.reset();
   cgroup_->CloseJoinFds();
   Send(CellMessage::kBegin, begin.Encode());
@@ -150,10 +153,8 @@ Result<void> Cell::SetLimits(std::uint64_t memory_bytes) {
   return cgroup_->SetLimits(LimitsOf(environment_, request_, memory_bytes));
 }
 
-bool Cell::AskForFork(const InstalledRuntime& installed, const CellBegin& begin) {
-  if (environment_.zygotes == nullptr || !installed.command->forks) return false;
-  const ZygoteProgram program{
-      {request_.tool_calls > 0, request_.data}, begin.argv, begin.env, request_.own_modules};
+bool Cell::AskForFork(const ZygoteProgram& program) {
+  if (environment_.zygotes == nullptr) return false;
   ZygoteFork fork{uid_, gid_, rootless_, false};
   std::vector<int> fds = {process_.pidfd.get(), process_.link.get()};
   fds.insert(fds.end(), cgroup_->join_fds().begin(), cgroup_->join_fds().end());

@@ -115,6 +115,10 @@ class Cell {
   /// with exactly what `prestart` says, and on the same CPUs.
   void Prestart(const CellPrestart& prestart, std::vector<std::uint32_t> cpus);
 
+  /// Has a zygote fork a program into an idle cell, where it waits. It is for a program that is begun with
+  /// what `program` says. False: no zygote can, and nothing has happened.
+  bool ForkAhead(const ZygoteProgram& program);
+
   /// Gives an idle cell its job, and the CPUs it may run on (empty: all). The request has been checked by the
   /// caller.
   void Bind(std::uint32_t job, const RunRequest& request, std::vector<std::uint32_t> cpus);
@@ -165,7 +169,7 @@ class Cell {
   void OnOom();
   void OnInitEnded();
   void OnCpuTimer();
-  bool AskForFork(const InstalledRuntime& installed, const CellBegin& begin);
+  bool AskForFork(const ZygoteProgram& program);
   Result<void> SetLimits(std::uint64_t memory_bytes);
   void Go();
   void StartClocks(std::uint64_t wall_ms, std::uint64_t cpu_ms);
@@ -194,6 +198,7 @@ class Cell {
 
   std::uint32_t uid_ = 0, gid_ = 0;  // of its program
   bool rootless_ = false;
+  bool forked_ = false;  // a zygote has been asked for its program
 
   // Towards init.
   std::string outgoing_;

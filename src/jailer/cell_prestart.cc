@@ -1,5 +1,5 @@
-// A cell whose interpreter is started ahead of its program (jail/prestart.h), and what programs are begun
-// with. See cell.h.
+// A cell whose interpreter is started ahead of its program (jail/prestart.h), or forked, and what programs
+// are begun with. See cell.h.
 
 #include <utility>
 
@@ -44,6 +44,14 @@ void Cell::Prestart(const CellPrestart& prestart, std::vector<std::uint32_t> cpu
   CellPrestart sent = prestart;
   sent.begin.cpus = cpus_;
   Send(CellMessage::kPrestart, sent.Encode());
+}
+
+bool Cell::ForkAhead(const ZygoteProgram& program) {
+  forked_ = AskForFork(program);
+  if (!forked_) return false;
+  process_.link.reset();
+  cgroup_->CloseJoinFds();
+  return true;
 }
 
 void Cell::OnPrestarted(std::string_view payload) {

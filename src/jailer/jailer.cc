@@ -178,7 +178,8 @@ void Jailer::Place(std::uint32_t job) {
     ReportPoolLater();
     if (cell != nullptr) {
       std::erase(waiting_order_, job);
-      Bind(job, *cell, cell->cpus());
+      // An interpreter has its CPUs since it was started, a fork gets them now.
+      Bind(job, *cell, cell->cpus().empty() ? cpus_->Take() : cell->cpus());
       return WarmIn(kWarmDuringRun);
     }
     WarmIn(kWarmDuringRun);

@@ -60,11 +60,18 @@ TEST(JailerLocks, WhatCellsCostIsPossible) {
 }
 
 TEST(JailerLocks, OtherCallsAreUnknown) {
-  EXPECT_EQ(InLockedChild([] { return ErrnoOf(::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr)); }), ENOSYS);
+  for (const auto request : {PTRACE_ATTACH, PTRACE_SEIZE, PTRACE_POKEDATA, PTRACE_SETREGSET}) {
+    EXPECT_EQ(InLockedChild([request] { return ErrnoOf(::ptrace(request, 1, nullptr, nullptr)); }), ENOSYS)
+        << request;
+  }
   EXPECT_EQ(InLockedChild([] { return ErrnoOf(::syscall(SYS_bpf, 0, nullptr, 0)); }), ENOSYS);
   EXPECT_EQ(InLockedChild([] { return ErrnoOf(::syscall(SYS_kexec_load, 0, 0, nullptr, 0)); }), ENOSYS);
   EXPECT_EQ(InLockedChild([] { return ErrnoOf(::syscall(SYS_fsopen, "tmpfs", 0)); }), ENOSYS);
   EXPECT_EQ(InLockedChild([] { return ErrnoOf(::syscall(SYS_keyctl, 0, 0, 0, 0, 0)); }), ENOSYS);
+}
+
+TEST(JailerLocks, AChildMayAskToBeTraced) {
+  EXPECT_EQ(InLockedChild([] { return ErrnoOf(::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr)); }), 0);
 }
 
 TEST(JailerLocks, SocketsAreLocal) {

@@ -15,6 +15,8 @@ constexpr auto kRefillPause = std::chrono::seconds(1);
 // An interpreter's start takes a CPU for a while, so it comes behind programs, though not for ever.
 constexpr auto kWarmRetry = std::chrono::milliseconds(20);
 constexpr auto kWarmPatience = std::chrono::milliseconds(500);
+// What a fork of a zygote has to itself before its program runs, most of it page tables.
+constexpr std::uint64_t kForkMemory = 6u << 20;
 // The worker is told of the pool no more often than this.
 constexpr auto kReportPause = std::chrono::milliseconds(500);
 
@@ -158,7 +160,11 @@ void Jailer::MakeWarmCell() {
 
 void Jailer::CellReady(Cell& cell) {
   const WarmCells::Plan* plan = warm_ ? warm_->PlanOf(cell) : nullptr;
-  if (plan != nullptr) return cell.Prestart(plan->prestart, cpus_->Take());
+  if (plan != nullptr && !plan->fork) return cell.Prestart(plan->prestart, cpus_->Take());
+  if (plan != nullptr) {
+    if (cell.ForkAhead(*plan->fork)) return CellWaits(cell, kForkMemory);
+    warm_->NotForked(cell);
+  }
   BindWaiting(cell);
   MakeNeededCells();
 }

@@ -21,18 +21,28 @@ WarmCells::WarmCells(const CellEnvironment& environment, WarmPoolRules rules, Wa
 
 std::optional<WarmCells::Plan> WarmCells::PlanFor(const RunRequest& request) const {
   const InstalledRuntime* installed = environment_.Find(request.runtime);
-  if (installed == nullptr || !installed->command->prestart.possible) return std::nullopt;
+  if (installed == nullptr) return std::nullopt;
   const Runtime& runtime = *installed->runtime;
-  const bool usual = request.args.empty() && request.tool_calls == 0 && !request.early_input &&
-                     request.source_name == runtime.source_stem + runtime.source_extension;
-  if (!usual) return std::nullopt;
+  const Command& command = *installed->command;
+  const bool usual =
+      request.args.empty() && request.source_name == runtime.source_stem + runtime.source_extension;
+  const bool forks = command.forks && environment_.zygotes != nullptr;
+  const bool takes = forks ? request.own_modules.empty()
+                           : command.prestart.possible && request.tool_calls == 0 && !request.early_input;
+  if (!usual || !takes) return std::nullopt;
   Plan plan;
   plan.prestart.begin = MakeBegin(environment_, *installed, request);
   if (!plan.prestart.begin.compile.empty()) return std::nullopt;
-  if (installed->command->prestart.opens_program) plan.prestart.program = request.source_name;
-  plan.prestart.missing = installed->command->prestart.missing;
   plan.kind = request.runtime + '\0' + plan.prestart.begin.Encode();
   plan.limits = LimitsOf(environment_, request, request.memory_bytes);
+  if (forks) {
+    const ZygoteKind kind{request.tool_calls > 0, request.data};
+    plan.fork = ZygoteProgram{kind, plan.prestart.begin.argv, plan.prestart.begin.env, {}};
+    if (kind.data) plan.kind += "\0data";
+    return plan;  // it takes no CPU time before it is bound
+  }
+  if (command.prestart.opens_program) plan.prestart.program = request.source_name;
+  plan.prestart.missing = command.prestart.missing;
   plan.limits.cpu_weight = std::min(plan.limits.cpu_weight, kWeight);
   return plan;
 }
@@ -53,10 +63,15 @@ Cell* WarmCells::Take(const RunRequest& request) {
   return cell;
 }
 
+// The oldest, so that none outlives for long the zygote that it has its memory from.
 Cell* WarmCells::TakeOne(const std::optional<std::string>& kind) {
   if (!kind) return nullptr;
-  const auto it = std::ranges::find_if(
-      cells_, [&](const auto& entry) { return entry.second.waits && entry.second.plan.kind == *kind; });
+  auto it = cells_.end();
+  for (auto entry = cells_.begin(); entry != cells_.end(); ++entry) {
+    const Member& member = entry->second;
+    if (!member.waits || member.plan.kind != *kind) continue;
+    if (it == cells_.end() || member.number < it->second.number) it = entry;
+  }
   if (it == cells_.end()) return nullptr;
   Cell* cell = it->second.cell;
   pool_.Taken(*kind, it->second.memory);
@@ -73,7 +88,7 @@ std::optional<WarmCells::Plan> WarmCells::Next() {
 
 void WarmCells::Made(Cell& cell, const Plan& plan) {
   pool_.Started(plan.kind);
-  cells_.insert_or_assign(&cell, Member{&cell, plan, 0, false});
+  cells_.insert_or_assign(&cell, Member{&cell, plan, 0, false, made_++});
 }
 
 void WarmCells::NotMade(const Plan& plan) {

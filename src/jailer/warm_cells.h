@@ -3,7 +3,8 @@
 //
 // A kind is all that an interpreter is started with: its command line, environment and limits. Only a request
 // that is the same in all of that gets such a cell; one with arguments, input or files that the interpreter
-// would have looked for before it waits starts cold.
+// would have looked for before it waits starts cold. In a cell of a kind that zygotes fork there is a fork,
+// which waits before its lock-down: it can take input and files as any fork can.
 #pragma once
 
 #include <cstdint>
@@ -32,7 +33,8 @@ class WarmCells {
   /// What a cell that is to be made is for.
   struct Plan {
     std::string kind;
-    CellPrestart prestart;
+    CellPrestart prestart;              ///< nothing but what the program is begun with if there is a `fork`
+    std::optional<ZygoteProgram> fork;  ///< asked of the zygotes
     CgroupLimits limits;
   };
 
@@ -49,6 +51,8 @@ class WarmCells {
   void Made(Cell& cell, const Plan& plan);
   /// The plan could not be carried out.
   void NotMade(const Plan& plan);
+  /// The zygotes cannot serve a plan now: the cell is like any other. Demand is not forgotten.
+  void NotForked(Cell& cell) { Gone(cell); }
   /// The plan of a cell that is not ready yet, or nullptr.
   const Plan* PlanOf(const Cell& cell) const;
   /// Its interpreter waits, and takes so many bytes (0: not known).
@@ -72,6 +76,7 @@ class WarmCells {
     Plan plan;
     std::uint64_t memory = 0;
     bool waits = false;
+    std::uint64_t number = 0;  // in the order they were made
   };
   struct Tally {
     std::uint64_t hits = 0, misses = 0;
@@ -84,6 +89,7 @@ class WarmCells {
   WarmPool pool_;
   std::map<std::string, Plan> plans_;  // of the kinds that the pool remembers
   std::unordered_map<const Cell*, Member> cells_;
+  std::uint64_t made_ = 0;
   std::map<std::string, Tally> tallies_;  // by runtime, since the start
 };
 

@@ -6,6 +6,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "runtime/runtime.h"
 
 namespace codeapi {
@@ -20,7 +22,7 @@ class WarmCellsTest : public ::testing::Test {
   WarmCellsTest() {
     environment_.limits_memory = true;
     environment_.cpu_weight = 100;
-    for (const char* id : {"node", "ts", "bash", "c"}) {
+    for (const char* id : {"node", "ts", "bash", "c", "py"}) {
       const Runtime* runtime = FindRuntime(id);
       environment_.runtimes.push_back({runtime, &runtime->commands.front()});
     }
@@ -91,6 +93,58 @@ TEST_F(WarmCellsTest, OtherLimitsAreAnotherKind) {
   EXPECT_NE(kind_of([](RunRequest& r) { r.open_files = 64; }), kind);
   EXPECT_NE(kind_of([](RunRequest& r) { r.processes = 64; }), kind);
   EXPECT_NE(kind_of([](RunRequest& r) { r.file_size = 64; }), kind);
+}
+
+class ForkedCellsTest : public WarmCellsTest {
+ protected:
+  ForkedCellsTest() { environment_.zygotes = &zygotes_; }
+
+  std::optional<WarmCells::Plan> PlanOf(const RunRequest& request) {
+    WarmCells cells(environment_, {}, [this] { return now_; });
+    cells.Take(request);
+    return cells.Next();
+  }
+
+  EventLoop loop_;
+  Zygotes zygotes_{
+      loop_,
+      [](const ZygoteSpec&) -> Result<ZygoteProcess> { return Fail(ErrorCode::kUnavailable, ""); },
+      [](ZygoteKind) { return ZygoteSpec{}; },
+      [](const std::string&) {},
+      {}};
+};
+
+TEST_F(ForkedCellsTest, AForkIsPlannedForWhatAZygoteWouldBeAskedFor) {
+  RunRequest request = Request("py");
+  request.data = true;
+  request.early_input = true;
+  const auto plan = PlanOf(request);
+  ASSERT_TRUE(plan && plan->fork);
+  EXPECT_TRUE(plan->fork->kind.data);
+  EXPECT_FALSE(plan->fork->kind.tools);
+  EXPECT_EQ(plan->fork->argv, MakeBegin(environment_, environment_.runtimes.back(), request).argv);
+  EXPECT_EQ(plan->limits, LimitsOf(environment_, request, request.memory_bytes));
+}
+
+TEST_F(ForkedCellsTest, LightDataAndToolsAreKindsOfTheirOwn) {
+  const RunRequest light = Request("py");
+  RunRequest data = light, tools = light;
+  data.data = true;
+  tools.tool_calls = 3;
+  std::set<std::string> kinds;
+  for (const RunRequest& request : {light, data, tools}) kinds.insert(PlanOf(request)->kind);
+  EXPECT_THAT(kinds, SizeIs(3));
+  EXPECT_TRUE(PlanOf(tools)->fork->kind.tools);
+}
+
+TEST_F(ForkedCellsTest, NoneForProgramsWithArgumentsOrModulesOfTheirOwn) {
+  RunRequest with_arguments = Request("py"), with_modules = Request("py");
+  with_arguments.args = {"a"};
+  with_modules.own_modules = {"helpers"};
+  EXPECT_FALSE(PlanOf(with_arguments));
+  EXPECT_FALSE(PlanOf(with_modules));
+  environment_.zygotes = nullptr;
+  EXPECT_FALSE(PlanOf(Request("py")));
 }
 
 TEST_F(WarmCellsTest, AfterAFailureItPauses) {
