@@ -21,12 +21,11 @@ GENEROUS = {"MAX_REQUESTS": 1_000_000, "UPLOAD_MAX_REQUESTS": 1_000_000, "DOWNLO
 
 @pytest.fixture(scope="session")
 def hardened(languages_root):
-    """Its end is a test too: every role ends with status 0, and Redis refused nothing that a role has asked for."""
+    """Its end is a test too: every role ends with status 0."""
     stack = HardenedStack(languages_root, more={"api": GENEROUS})
     stack.token = TOKEN
     with stack:
         stack.census = Census(stack.workers[0])
-        stack.refused_to_attackers = []
         yield stack
         for role, server in stack.servers():
             assert server.process.poll() is None, f"{role} died:\n{server.log()}"
