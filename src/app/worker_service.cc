@@ -9,13 +9,13 @@
 #include "worker/tool_support.h"
 
 namespace codeapi {
-
 namespace {
 
 LocalSandboxOptions MakeSandboxOptions(ServiceHost& host, std::string jailer, const RootChoice& root,
                                        const std::string& manifest_keys,
-                                       std::shared_ptr<JailerProcess> launcher) {
+                                       std::shared_ptr<JailerProcess> launcher, PoolMetrics& pool) {
   LocalSandboxOptions out;
+  out.on_pool = [&pool](const std::vector<PoolState>& states) { pool.Observe(states); };
   out.jailer = MakeJailerCommand(std::move(jailer), manifest_keys);
   out.settings = MakeJailerSettings(host.settings, root);
   out.root = FollowRoot(root);
@@ -36,9 +36,8 @@ WorkerService::WorkerService(ServiceHost& host, std::string jailer, const RootCh
     : host_(host),
       pool_metrics_(host.metrics),
       admission_(MakeJobAdmission(host.settings, manifest_keys, *host.log)),
-      sandbox_(host.executor(),
-               MakeSandboxOptions(host, std::move(jailer), root, manifest_keys, std::move(launcher),
-                                  pool_metrics_)),
+      sandbox_(host.executor(), MakeSandboxOptions(host, std::move(jailer), root, manifest_keys,
+                                                   std::move(launcher), pool_metrics_)),
       metered_(sandbox_, host.metrics),
       health_(host.executor(), sandbox_, *host.log, host.settings.health_max_age,
               [this](bool ran) { Probed(ran); }),

@@ -159,40 +159,37 @@ asio::awaitable<void> Worker::Wait(std::chrono::milliseconds grace) {
 }
 
 // Holds the job to its manifest, where that is asked for, and has it done.
-asio::awaitable<Result<Worker::Done>> Worker::Admit(Shared& shared, const JobSpec& job,
-                                                    std::optional<WorkerMetrics::Job>& counted) {
-  if (shared.admission == nullptr) co_return co_await Answer(shared, job, {job.payload, {}, {}, 0}, counted);
+asio::awaitable<Result<Worker::Done>> Worker::Admit(Shared& shared, const JobSpec& job, Doing& doing) {
+  if (shared.admission == nullptr) co_return co_await Answer(shared, job, {job.payload, {}, {}, 0}, doing);
   auto admitted = shared.admission->Admit(job);
   if (!admitted) {
     if (shared.metrics != nullptr) shared.metrics->refused().Increment();
     co_return Done{std::move(admitted.error()), true};
   }
-  auto done = co_await Answer(shared, job, *admitted, counted);
+  auto done = co_await Answer(shared, job, *admitted, doing);
   if (done) done->text = shared.admission->Seal(*admitted, std::move(done->text));
   co_return done;
 }
 
 // The job's answer; an error for a text that is none of ours.
 asio::awaitable<Result<Worker::Done>> Worker::Answer(Shared& shared, const JobSpec& job,
-                                                     const AdmittedJob& admitted,
-                                                     std::optional<WorkerMetrics::Job>& counted) {
-  if (ToolJob::Is(admitted.text)) co_return co_await AnswerRound(shared, job, admitted, counted);
+                                                     const AdmittedJob& admitted, Doing& doing) {
+  if (ToolJob::Is(admitted.text)) co_return co_await AnswerRound(shared, job, admitted, doing);
   auto request = ExecutionRequest::Decode(admitted.text);
   if (!request) co_return std::unexpected(request.error());
-  if (shared.metrics != nullptr) counted.emplace(*shared.metrics, request->runtime);
+  if (shared.metrics != nullptr) doing.counted.emplace(*shared.metrics, request->runtime);
   Mark(*request, job, admitted);
   auto access = co_await Enter(shared.gate, admitted, true);
   if (!access) co_return Done{NotEntered(shared.log, admitted, access.error()).Encode(), true};
   if (*access) request->objects = (*access)->objects();
+  doing.access = std::move(*access);
   const ExecutionAnswer answer = co_await shared.runner.Execute(std::move(*request));
-  co_await Leave(std::move(*access), true);
   co_return Done{answer.Encode(), answer.status >= 500};
 }
 
 // The same for one round of a program with tools.
 asio::awaitable<Result<Worker::Done>> Worker::AnswerRound(Shared& shared, const JobSpec& job,
-                                                          const AdmittedJob& admitted,
-                                                          std::optional<WorkerMetrics::Job>& counted) {
+                                                          const AdmittedJob& admitted, Doing& doing) {
   auto round = ToolJob::Decode(admitted.text);
   if (!round) co_return std::unexpected(round.error());
   const std::string execution = round->execution;
@@ -201,7 +198,7 @@ asio::awaitable<Result<Worker::Done>> Worker::AnswerRound(Shared& shared, const 
   auto access = co_await Enter(gate, admitted, round->request.has_value());
   if (!access) co_return Done{Refused(NotEntered(shared.log, admitted, access.error())).Encode(), true};
   if (round->request) {
-    if (shared.metrics != nullptr) counted.emplace(*shared.metrics, round->request->runtime);
+    if (shared.metrics != nullptr) doing.counted.emplace(*shared.metrics, round->request->runtime);
     Mark(*round->request, job, admitted);
     if (*access) round->request->objects = (*access)->objects();
   }
@@ -246,9 +243,10 @@ asio::awaitable<void> Worker::Loop(std::shared_ptr<Shared> shared, std::shared_p
 
 asio::awaitable<void> Worker::RunJob(Shared& shared, Lease lease) {
   using namespace asio::experimental::awaitable_operators;  // NOLINT: the only way to get operator||
-  std::optional<WorkerMetrics::Job> counted;
+  Doing doing;
   auto outcome =
-      co_await (Admit(shared, lease.job(), counted) || lease.wait_cancelled() || shared.give_up.wait());
+      co_await (Admit(shared, lease.job(), doing) || lease.wait_cancelled() || shared.give_up.wait());
+  if (outcome.index() != 0) co_await Leave(std::move(doing.access), false);
   if (outcome.index() == 2) co_await lease.hand_back();
   if (outcome.index() != 0) co_return;
   auto& answer = std::get<0>(outcome);
@@ -257,8 +255,10 @@ asio::awaitable<void> Worker::RunJob(Shared& shared, Lease lease) {
                      {{"job", lease.job().id}, {"detail", answer.error().message}});
     co_return;  // the queue answers for a lease that was let go
   }
-  if (counted) counted->Ended(answer->failed ? WorkerMetrics::End::kFailed : WorkerMetrics::End::kCompleted);
-  co_await lease.complete(std::move(answer->text));
+  if (doing.counted)
+    doing.counted->Ended(answer->failed ? WorkerMetrics::End::kFailed : WorkerMetrics::End::kCompleted);
+  // The answer does not wait for that.
+  (void)co_await (lease.complete(std::move(answer->text)) && Leave(std::move(doing.access), true));
 }
 
 }  // namespace codeapi

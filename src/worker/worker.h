@@ -51,14 +51,16 @@ class Worker {
     std::string text;
     bool failed = false;  // for a reason of ours
   };
-  static boost::asio::awaitable<Result<Done>> Admit(Shared& shared, const JobSpec& job,
-                                                    std::optional<WorkerMetrics::Job>& counted);
+  // What is ended with a job, however that ends.
+  struct Doing {
+    std::optional<WorkerMetrics::Job> counted;
+    std::unique_ptr<JobAccess> access;
+  };
+  static boost::asio::awaitable<Result<Done>> Admit(Shared& shared, const JobSpec& job, Doing& doing);
   static boost::asio::awaitable<Result<Done>> Answer(Shared& shared, const JobSpec& job,
-                                                     const AdmittedJob& admitted,
-                                                     std::optional<WorkerMetrics::Job>& counted);
+                                                     const AdmittedJob& admitted, Doing& doing);
   static boost::asio::awaitable<Result<Done>> AnswerRound(Shared& shared, const JobSpec& job,
-                                                          const AdmittedJob& admitted,
-                                                          std::optional<WorkerMetrics::Job>& counted);
+                                                          const AdmittedJob& admitted, Doing& doing);
   std::shared_ptr<Shared> shared_;
 };
 
