@@ -17,6 +17,7 @@ import sys
 import tempfile
 
 from harness import (ROOT, Api, EgressGateway, FileServer, ToolCallServer, Worker, binary, clean_environment, until)
+from guarded import LEDGER_RIGHTS
 from identity import Keys
 from stack import Redis
 
@@ -28,7 +29,7 @@ COMMANDS = "-@all +@connection +@read +@write +@scripting +@pubsub +time -@dange
 # docs/hardened.md tells to make these users.
 ACL = {"codeapi-api": f"~{PREFIX}{{queue}}:* ~{PREFIX}{{state}}:* resetchannels &{PREFIX}{{queue}}:* {COMMANDS}",
        "codeapi-worker": f"~{PREFIX}{{queue}}:* resetchannels &{PREFIX}{{queue}}:* {COMMANDS}",
-       "codeapi-ledger": f"~{PREFIX}egress:* resetchannels {COMMANDS}"}
+       "codeapi-ledger": " ".join(LEDGER_RIGHTS)}
 
 
 def key_pair(directory):

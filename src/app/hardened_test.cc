@@ -137,6 +137,11 @@ struct Case {
   std::string expected;
 };
 
+// For the names of the tests.
+void PrintTo(const Case& one, std::ostream* out) {
+  *out << one.expected;
+}
+
 class HardenedCase : public ::testing::TestWithParam<Case> {};
 
 TEST_P(HardenedCase, IsNamedInOneLine) {

@@ -38,7 +38,7 @@ std::optional<WarmCells::Plan> WarmCells::PlanFor(const RunRequest& request) con
   if (forks) {
     const ZygoteKind kind{request.tool_calls > 0, request.data};
     plan.fork = ZygoteProgram{kind, plan.prestart.begin.argv, plan.prestart.begin.env, {}};
-    if (kind.data) plan.kind += "\0data";
+    if (kind.data) plan.kind += " data";
     return plan;  // it takes no CPU time before it is bound
   }
   if (command.prestart.opens_program) plan.prestart.program = request.source_name;

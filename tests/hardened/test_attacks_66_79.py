@@ -363,7 +363,7 @@ def test_76_a_file_server_that_is_gone_is_said_so_and_forgotten_when_it_is_back(
 # -- 79: nothing is left -----------------------------------------------------------------------------
 
 def leases(hardened):
-    return [key for key in hardened.redis.ask("KEYS", "codeapi:egress:*").split() if key.endswith(":lease")]
+    return [key for key in hardened.redis.ask("KEYS", "codeapi-egress:*").split() if key.endswith(":lease")]
 
 
 def test_79_nothing_is_left_of_many(hardened, caller):

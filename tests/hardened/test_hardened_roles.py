@@ -65,17 +65,17 @@ def test_nobody_sees_what_another_role_holds(hardened, role):
             assert run.returncode != 0 and not run.stdout and b"denied" in run.stderr, (role, user, path, run)
 
 
-@pytest.mark.parametrize("user,allowed", [("codeapi-api", {"{queue}:", "{state}:"}), ("codeapi-worker", {"{queue}:"}),
-                                          ("codeapi-ledger", {"egress:"})])
+@pytest.mark.parametrize("user,allowed", [("codeapi-api", {":{queue}:", ":{state}:"}), ("codeapi-worker", {":{queue}:"}),
+                                          ("codeapi-ledger", {"-egress:"})])
 def test_each_user_of_redis_reaches_its_own_keys(hardened, user, allowed):
-    for below in ("{queue}:", "{state}:", "egress:", ""):
-        answer = hardened.redis.ask("SET", f"codeapi:{below}test", "1", user=user, check=False)
+    for below in (":{queue}:", ":{state}:", "-egress:", ":egress:", ":"):
+        answer = hardened.redis.ask("SET", f"codeapi{below}test", "1", user=user, check=False)
         assert (answer == "OK") == (below in allowed), (user, below, answer)
         if below in allowed:
-            assert hardened.redis.ask("DEL", f"codeapi:{below}test", user=user) == "1"
+            assert hardened.redis.ask("DEL", f"codeapi{below}test", user=user) == "1"
         else:
             assert "NOPERM" in answer
-            assert "NOPERM" in hardened.redis.ask("EVAL", "return redis.call('GET', KEYS[1])", "1", f"codeapi:{below}x", user=user,
+            assert "NOPERM" in hardened.redis.ask("EVAL", "return redis.call('GET', KEYS[1])", "1", f"codeapi{below}x", user=user,
                                                   check=False)
     for words in (["CONFIG", "GET", "*"], ["ACL", "LIST"], ["FLUSHALL"], ["KEYS", "*"], ["CLIENT", "LIST"],
                   ["SHUTDOWN", "NOSAVE"], ["REPLICAOF", "127.0.0.1", "1"], ["MODULE", "LIST"], ["MONITOR"]):
