@@ -6,6 +6,9 @@ import subprocess
 from harness import EgressGateway
 from stack import Stack
 
+# Of gateways and what is behind them when they are started by themselves.
+TOKEN = secrets.token_hex(32)
+AUTHORIZED = {"X-CodeAPI-Internal-Token": TOKEN}
 # docs/operations.md tells to make this user.
 LEDGER_RIGHTS = ("resetkeys resetchannels ~codeapi-egress:* -@all +ping +client|setname +eval +evalsha +hget +hmget +hset "
                  "+hdel +hexists +hincrby +exists +del +get +set +pexpire +pttl").split()

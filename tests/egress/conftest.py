@@ -3,13 +3,11 @@
 import secrets
 
 import pytest
-from guarded import GuardedStack, ledger_url
+from guarded import TOKEN, GuardedStack, ledger_url
 from harness import EgressGateway, FileServer, ToolCallServer, kept
 from manifests import Signer
 from stack import Redis
 
-TOKEN = secrets.token_hex(32)
-AUTHORIZED = {"X-CodeAPI-Internal-Token": TOKEN}
 
 
 @pytest.fixture(scope="session")

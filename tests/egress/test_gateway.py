@@ -10,8 +10,7 @@ import time
 import urllib.parse
 
 import pytest
-from conftest import AUTHORIZED, TOKEN
-from guarded import redis_command
+from guarded import AUTHORIZED, TOKEN, redis_command
 from harness import binary, clean_environment, free_port, until
 from manifests import Signer, new_id
 
