@@ -112,9 +112,8 @@ class Census:
         self.idle = self._steady()
 
     def _cgroups(self):
-        """How many there are, but for those of interpreters that wait for a program."""
-        held = waiting(self.server)
-        return sum(not held.keys() & _members(os.path.join(directory, name))
+        """How many there are, but for those in which more than an init waits for a program."""
+        return sum(len(_members(os.path.join(directory, name))) < 2
                    for top in self.tops for directory, below, _ in os.walk(top) for name in below)
 
     def _steady(self):

@@ -11,14 +11,16 @@ SECONDS = 60  # longer than a program waits for a client that does not come back
 
 
 def programs(stage):
-    """Processes of programs. Ready cells run no program, but have an init with a user id of the cells."""
+    """Processes of programs. What waits for a program in a ready cell is none."""
     found = []
     for worker in stage.dead:
         if hasattr(worker, "uid_base"):
             found += [f"{name} ({pid}) of the killed {worker.role}"
                       for pid, name in census.of_uids(worker.uid_base).items()]
     for worker in stage.workers:
-        found += [f"{name} ({pid}) of a {worker.role}" for pid, name in census.of_uids(worker.uid_base).items()]
+        held = census.waiting(worker)
+        found += [f"{name} ({pid}) of a {worker.role}"
+                  for pid, name in census.of_uids(worker.uid_base).items() if pid not in held]
     return found
 
 

