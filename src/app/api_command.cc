@@ -30,15 +30,11 @@ class ApiRole {
 
   /// What needs no connection to anything.
   Result<void> Open() {
-    auto state = OpenStateStore(host_);
-    if (!state) return std::unexpected(state.error());
-    state_ = std::move(*state);
-    auto queue = OpenJobQueue(host_);
-    if (!queue) return std::unexpected(queue.error());
-    queue_ = std::move(*queue);
-    auto api = ApiService::Make(host_, *state_);
-    if (!api) return std::unexpected(api.error());
-    api_ = std::move(*api);
+    auto parts = OpenApiParts(host_);
+    if (!parts) return std::unexpected(parts.error());
+    state_ = std::move(parts->state);
+    queue_ = std::move(parts->queue);
+    api_ = std::move(parts->api);
     return {};
   }
 

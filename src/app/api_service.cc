@@ -8,6 +8,7 @@
 
 #include "app/metrics_route.h"
 #include "app/process.h"
+#include "app/shared_state.h"
 
 namespace codeapi {
 namespace {
@@ -28,6 +29,16 @@ Result<std::unique_ptr<ApiService>> ApiService::Make(ServiceHost& host, StateSto
   std::unique_ptr<ApiService> out(new ApiService(host, state));
   if (auto opened = out->OpenAccess(); !opened) return std::unexpected(opened.error());
   return out;
+}
+
+Result<ApiParts> OpenApiParts(ServiceHost& host) {
+  auto state = OpenStateStore(host);
+  if (!state) return std::unexpected(state.error());
+  auto queue = OpenJobQueue(host);
+  if (!queue) return std::unexpected(queue.error());
+  auto api = ApiService::Make(host, **state);
+  if (!api) return std::unexpected(api.error());
+  return ApiParts{std::move(*state), std::move(*queue), std::move(*api)};
 }
 
 // Who may come in, and how much they may ask for.

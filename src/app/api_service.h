@@ -53,4 +53,15 @@ class ApiService {
   std::unique_ptr<HttpServer> server_;
 };
 
+/// What clients are answered with, as far as it needs no connection to anything. Of `api`, the others must
+/// outlive Stop().
+struct ApiParts {
+  std::unique_ptr<StateStore> state;
+  std::unique_ptr<JobQueue> queue;
+  std::unique_ptr<ApiService> api;
+};
+
+/// As the settings say. kInvalid as ApiService::Make() has it, or when they name no usable store or queue.
+Result<ApiParts> OpenApiParts(ServiceHost& host);
+
 }  // namespace codeapi

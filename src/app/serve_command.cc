@@ -29,25 +29,16 @@ Result<Settings> EffectiveSettings(const ServeOptions& options) {
 // Everything that `codeapi serve` is, in the order it is built; destroyed the other way round.
 class AllInOne {
  public:
-  AllInOne(Settings settings, std::string jailer, const RootChoice& root, const std::string& manifest_keys,
-           Unprivileged unprivileged)
-      : host_(std::move(settings)),
-        worker_(host_, std::move(jailer), root, manifest_keys, std::move(unprivileged.launcher)) {
-    if (unprivileged.bound)
-      host_.Keep(host_.settings.host, host_.settings.service_port, std::move(unprivileged.bound));
-  }
+  AllInOne(Settings settings, WorkerStart start)
+      : host_(std::move(settings)), worker_(host_, std::move(start)) {}
 
   /// What needs no connection to anything.
   Result<void> Open() {
-    auto state = OpenStateStore(host_);
-    if (!state) return std::unexpected(state.error());
-    state_ = std::move(*state);
-    auto queue = OpenJobQueue(host_);
-    if (!queue) return std::unexpected(queue.error());
-    queue_ = std::move(*queue);
-    auto api = ApiService::Make(host_, *state_);
-    if (!api) return std::unexpected(api.error());
-    api_ = std::move(*api);
+    auto parts = OpenApiParts(host_);
+    if (!parts) return std::unexpected(parts.error());
+    state_ = std::move(parts->state);
+    queue_ = std::move(parts->queue);
+    api_ = std::move(parts->api);
     return {};
   }
 
@@ -107,16 +98,9 @@ int ServeCommand(const ServeOptions& options) {
   PrepareService();
   auto settings = EffectiveSettings(options);
   if (!settings) return Say(settings.error().message), 1;
-  auto jailer = FindJailer(*settings);
-  if (!jailer) return Say(jailer.error().message), 1;
-  const auto manifest_keys = ManifestKeys(*settings);
-  if (!manifest_keys) return Say(manifest_keys.error().message), 1;
-  const RootChoice root = ChooseRoot(*settings);
-  Say(DescribeRoot(root));
-  auto unprivileged = LeavePrivileges(*settings, MakeJailerCommand(*jailer, *manifest_keys), root,
-                                      settings->host, settings->service_port);
-  if (!unprivileged) return Say(unprivileged.error().message), 1;
-  AllInOne service(std::move(*settings), std::move(*jailer), root, *manifest_keys, std::move(*unprivileged));
+  auto start = PrepareWorker(*settings, settings->host, settings->service_port);
+  if (!start) return Say(start.error().message), 1;
+  AllInOne service(std::move(*settings), std::move(*start));
   if (auto opened = service.Open(); !opened) return Say(opened.error().message), 1;
   return service.Run();
 }

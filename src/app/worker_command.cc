@@ -38,14 +38,8 @@ Result<Settings> EffectiveSettings(const WorkerOptions& options) {
 // Everything that `codeapi worker` is, in the order it is built; destroyed the other way round.
 class WorkerRole {
  public:
-  WorkerRole(Settings settings, std::string jailer, const RootChoice& root, const std::string& manifest_keys,
-             Unprivileged unprivileged)
-      : host_(std::move(settings)),
-        worker_(host_, std::move(jailer), root, manifest_keys, std::move(unprivileged.launcher)) {
-    if (unprivileged.bound)
-      host_.Keep(host_.settings.worker_health_host, host_.settings.worker_health_port,
-                 std::move(unprivileged.bound));
-  }
+  WorkerRole(Settings settings, WorkerStart start)
+      : host_(std::move(settings)), worker_(host_, std::move(start)) {}
 
   /// What needs no connection to anything.
   Result<void> Open() {
@@ -122,16 +116,9 @@ int WorkerCommand(const WorkerOptions& options) {
   PrepareService();
   auto settings = EffectiveSettings(options);
   if (!settings) return Say(settings.error().message), 1;
-  auto jailer = FindJailer(*settings);
-  if (!jailer) return Say(jailer.error().message), 1;
-  const auto manifest_keys = ManifestKeys(*settings);
-  if (!manifest_keys) return Say(manifest_keys.error().message), 1;
-  const RootChoice root = ChooseRoot(*settings);
-  Say(DescribeRoot(root));
-  auto unprivileged = LeavePrivileges(*settings, MakeJailerCommand(*jailer, *manifest_keys), root,
-                                      settings->worker_health_host, settings->worker_health_port);
-  if (!unprivileged) return Say(unprivileged.error().message), 1;
-  WorkerRole role(std::move(*settings), std::move(*jailer), root, *manifest_keys, std::move(*unprivileged));
+  auto start = PrepareWorker(*settings, settings->worker_health_host, settings->worker_health_port);
+  if (!start) return Say(start.error().message), 1;
+  WorkerRole role(std::move(*settings), std::move(*start));
   if (auto opened = role.Open(); !opened) return Say(opened.error().message), 1;
   return role.Run();
 }

@@ -11,15 +11,13 @@
 namespace codeapi {
 namespace {
 
-LocalSandboxOptions MakeSandboxOptions(ServiceHost& host, std::string jailer, const RootChoice& root,
-                                       const std::string& manifest_keys,
-                                       std::shared_ptr<JailerProcess> launcher, PoolMetrics& pool) {
+LocalSandboxOptions MakeSandboxOptions(ServiceHost& host, const WorkerStart& start, PoolMetrics& pool) {
   LocalSandboxOptions out;
   out.on_pool = [&pool](const std::vector<PoolState>& states) { pool.Observe(states); };
-  out.jailer = MakeJailerCommand(std::move(jailer), manifest_keys);
-  out.settings = MakeJailerSettings(host.settings, root);
-  out.root = FollowRoot(root);
-  out.launcher = std::move(launcher);
+  out.jailer = MakeJailerCommand(start.jailer, start.manifest_keys);
+  out.settings = MakeJailerSettings(host.settings, start.root);
+  out.root = FollowRoot(start.root);
+  out.launcher = start.unprivileged.launcher;
   // While the jailer lives, what runs can finish.
   out.launcher_lost = [&host] {
     host.EndWith("what starts jailers has died, and user " + host.settings.worker_user +
@@ -31,17 +29,37 @@ LocalSandboxOptions MakeSandboxOptions(ServiceHost& host, std::string jailer, co
 
 }  // namespace
 
-WorkerService::WorkerService(ServiceHost& host, std::string jailer, const RootChoice& root,
-                             const std::string& manifest_keys, std::shared_ptr<JailerProcess> launcher)
+Result<WorkerStart> PrepareWorker(const Settings& settings, std::string address, std::uint16_t port) {
+  WorkerStart out{.jailer = {},
+                  .root = ChooseRoot(settings),
+                  .manifest_keys = {},
+                  .unprivileged = {},
+                  .address = std::move(address),
+                  .port = port};
+  auto jailer = FindJailer(settings);
+  if (!jailer) return std::unexpected(jailer.error());
+  out.jailer = std::move(*jailer);
+  auto keys = ManifestKeys(settings);
+  if (!keys) return std::unexpected(keys.error());
+  out.manifest_keys = std::move(*keys);
+  Say(DescribeRoot(out.root));
+  auto unprivileged = LeavePrivileges(settings, MakeJailerCommand(out.jailer, out.manifest_keys), out.root,
+                                      out.address, port);
+  if (!unprivileged) return std::unexpected(unprivileged.error());
+  out.unprivileged = std::move(*unprivileged);
+  return out;
+}
+
+WorkerService::WorkerService(ServiceHost& host, WorkerStart start)
     : host_(host),
       pool_metrics_(host.metrics),
-      admission_(MakeJobAdmission(host.settings, manifest_keys, *host.log)),
-      sandbox_(host.executor(), MakeSandboxOptions(host, std::move(jailer), root, manifest_keys,
-                                                   std::move(launcher), pool_metrics_)),
+      admission_(MakeJobAdmission(host.settings, start.manifest_keys, *host.log)),
+      sandbox_(host.executor(), MakeSandboxOptions(host, start, pool_metrics_)),
       metered_(sandbox_, host.metrics),
       health_(host.executor(), sandbox_, *host.log, host.settings.health_max_age,
               [this](bool ran) { Probed(ran); }),
       metrics_(host.metrics) {
+  if (start.unprivileged.bound) host.Keep(start.address, start.port, std::move(start.unprivileged.bound));
   prometheus::Gauge& running =
       host.metrics.gauge("codeapi_worker_running", "Whether programs run and are taken");
   host.metrics.on_scrape([this, &running] { running.Set(programs_run() ? 1 : 0); });

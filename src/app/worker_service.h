@@ -11,6 +11,7 @@
 
 #include "app/service_host.h"
 #include "app/wiring.h"
+#include "app/worker_user.h"
 #include "sandbox/local_sandbox.h"
 #include "store/job_queue.h"
 #include "store/object_store.h"
@@ -23,13 +24,25 @@
 
 namespace codeapi {
 
+/// What a worker is made of, settled while the process is single-threaded.
+struct WorkerStart {
+  std::string jailer;
+  RootChoice root;
+  std::string manifest_keys;
+  Unprivileged unprivileged;
+  std::string address;  ///< where it listens
+  std::uint16_t port = 0;
+};
+
+/// Finds all that, tells the operator which root programs see, and makes the process what CODEAPI_WORKER_USER
+/// says, with `address` and `port` bound before (worker_user.h). After an error the process must end.
+Result<WorkerStart> PrepareWorker(const Settings& settings, std::string address, std::uint16_t port);
+
 /// Takes jobs and runs them in cells. What it is given must outlive Stop().
 class WorkerService {
  public:
-  /// `jailer` is FindJailer()'s answer, `manifest_keys` that of ManifestKeys(), `launcher` what starts it
-  /// where this process may not.
-  WorkerService(ServiceHost& host, std::string jailer, const RootChoice& root,
-                const std::string& manifest_keys, std::shared_ptr<JailerProcess> launcher = {});
+  /// What is bound already becomes the host's.
+  WorkerService(ServiceHost& host, WorkerStart start);
 
   /// Starts the jailer, and tells the operator what this host cannot isolate. False, with the reason told,
   /// when no cell can be made.
