@@ -80,14 +80,4 @@ Result<UniqueFd> MakeLandlockRuleset(AbstractSockets sockets) {
   return ruleset;
 }
 
-Result<UniqueFd> MakeScopeRuleset() {
-  constexpr int kFirstWithScopes = 6;
-  if (const int abi = LandlockAbi(); abi < kFirstWithScopes) return UniqueFd();
-  const RulesetAttributes attributes{0, 0, kScopeAbstractSockets | kScopeSignals};
-  UniqueFd ruleset(static_cast<int>(
-      ::syscall(SYS_landlock_create_ruleset, &attributes, AttributesSize(kFirstWithScopes), 0u)));
-  if (!ruleset) return FailErrno("create the Landlock ruleset of scopes");
-  return ruleset;
-}
-
 }  // namespace codeapi

@@ -23,9 +23,4 @@ enum class AbstractSockets { kOwn, kInits };
 /// when the workspace is mounted. An empty descriptor when the kernel has no Landlock.
 Result<UniqueFd> MakeLandlockRuleset(AbstractSockets sockets = AbstractSockets::kOwn);
 
-/// A ruleset that leaves files alone and closes the way to processes outside of whoever enforces it: no
-/// signal to them, no ptrace and what is checked as such, no abstract socket of theirs. Empty where the
-/// kernel's Landlock cannot scope (before ABI 6). Not thread-safe.
-Result<UniqueFd> MakeScopeRuleset();
-
 }  // namespace codeapi

@@ -14,7 +14,6 @@
 #include <iterator>
 
 #include "jail/filter_program.h"
-#include "jail/landlock.h"
 #include "jail/seccomp_policy.h"
 
 namespace codeapi {
@@ -82,16 +81,6 @@ Result<void> LoadFilter() {
   return {};
 }
 
-// False where the kernel cannot.
-Result<bool> Scope() {
-  const auto ruleset = MakeScopeRuleset();
-  if (!ruleset) return std::unexpected(ruleset.error());
-  if (!*ruleset) return false;
-  if (::syscall(SYS_landlock_restrict_self, ruleset->get(), 0u) != 0)
-    return FailErrno("enforce the Landlock scopes of the jailer");
-  return true;
-}
-
 }  // namespace
 
 std::span<const NeededCapability> JailerCapabilities() {
@@ -108,12 +97,9 @@ Result<void> KeepJailerCapabilities(JailerPart part) {
 
 Result<std::string> LockJailer(JailerPart part) {
   if (auto kept = KeepJailerCapabilities(part); !kept) return std::unexpected(kept.error());
-  const auto scoped = Scope();
-  if (!scoped) return std::unexpected(scoped.error());
   if (auto loaded = LoadFilter(); !loaded) return std::unexpected(loaded.error());
-  return fmt::format("{} capabilities, no_new_privs, a system call filter{}",
-                     std::size(kNeeded) + (part == JailerPart::kRootless ? 1 : 0),
-                     *scoped ? ", Landlock scopes" : "; no Landlock scopes in this kernel (6.12 and later)");
+  return fmt::format("{} capabilities, no_new_privs, a system call filter",
+                     std::size(kNeeded) + (part == JailerPart::kRootless ? 1 : 0));
 }
 
 }  // namespace codeapi

@@ -4,11 +4,12 @@
 // capabilities of the table in jailer_locks.cc, and the bounding set no others, so that nothing it starts has
 // more: a cell's init (which gives up most of them before it takes an input), a zygote, a program (none). No
 // exec can give any back (no_new_privs). A filter allows the system calls that cells and the making of cells
-// need and no others. Where the kernel's Landlock can scope, neither the jailer nor anything below it can
-// send a signal to, trace, or enter the namespaces of a process that it has not started itself, root or not.
+// need and no others.
 //
-// Landlock's rules for files are not used here: whoever is held by one may not mount anything, and a cell is
-// made of mounts. The jailer's file tree is the template root, which it can only read.
+// Landlock is not used here. Whoever is held by rules for files may not mount anything, and a cell is made of
+// mounts. Even a ruleset without any, of scopes for signals and sockets, keeps all below it from moving files
+// between directories (LANDLOCK_ACCESS_FS_REFER is denied unless every layer allows it), which programs do.
+// The jailer's file tree is the template root, which it can only read.
 #pragma once
 
 #include <span>

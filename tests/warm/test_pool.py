@@ -21,7 +21,7 @@ HELLO = "console.log('hello')"
 
 @pytest.fixture(scope="module")
 def warm(make_module_server, languages_root):
-    return make_module_server({"CODEAPI_ROOT": languages_root})
+    return make_module_server({"CODEAPI_ROOT": languages_root, "CODEAPI_WARM": "on"})
 
 
 def steady(server):
@@ -44,7 +44,7 @@ def gauge(server, name, **labels):
 
 
 def test_nobody_waits_before_the_first_request(make_server, languages_root):
-    server = make_server({"CODEAPI_ROOT": languages_root})
+    server = make_server({"CODEAPI_ROOT": languages_root, "CODEAPI_WARM": "on"})
     server.exec_("bash", "echo")
     assert steady(server) == {}
     server.exec_("node", HELLO)
@@ -172,7 +172,7 @@ def private(pid):
 
 
 def test_memory_is_bounded(make_server, languages_root):
-    server = make_server({"CODEAPI_ROOT": languages_root, "CODEAPI_WARM_MEMORY": "64MiB"})
+    server = make_server({"CODEAPI_ROOT": languages_root, "CODEAPI_WARM": "on", "CODEAPI_WARM_MEMORY": "64MiB"})
     for _ in range(30):
         server.exec_("node", HELLO)
     pids = steady(server)
@@ -183,7 +183,7 @@ def test_memory_is_bounded(make_server, languages_root):
 
 @pytest.mark.parametrize("settings", [{"CODEAPI_WARM": "off"}, {"CODEAPI_WARM_MEMORY": "0"}, {"CODEAPI_SECCOMP": "log"}])
 def test_without_it_none_wait(make_server, languages_root, settings):
-    server = make_server({"CODEAPI_ROOT": languages_root, **settings})
+    server = make_server({"CODEAPI_ROOT": languages_root, "CODEAPI_WARM": "on", **settings})
     for _ in range(3):
         assert server.exec_("node", HELLO)["stdout"] == "hello\n"
     assert steady(server) == {} and starts(server, "node", "warm") == 0
@@ -191,7 +191,7 @@ def test_without_it_none_wait(make_server, languages_root, settings):
 
 @pytest.mark.parametrize("end", ["stop", "kill"])
 def test_nothing_is_left_of_them(make_server, languages_root, end):
-    server = make_server({"CODEAPI_ROOT": languages_root})
+    server = make_server({"CODEAPI_ROOT": languages_root, "CODEAPI_WARM": "on"})
     for language in "node", "js":
         run_warm(server, language, HELLO)
     until(lambda: len(waiting(server)) >= 2, "some wait")
