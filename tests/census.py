@@ -63,6 +63,12 @@ def waiting(server):
             if int(status["TracerPid"]) != 0 and int(status["Uid"].split()[0]) >= server.uid_base}
 
 
+def programs_of(server):
+    """{pid: name} of the processes of a server's programs: not of interpreters that wait for one."""
+    held = waiting(server)
+    return {pid: name for pid, name in of_uids(server.uid_base).items() if pid not in held}
+
+
 def named(comm):
     """The host's pid of the one process with this name, or None."""
     for pid in pids():
@@ -129,7 +135,7 @@ class Census:
 
     def assert_idle(self):
         """No process of a program is left, and as many cgroups as before the first."""
-        survivors = lambda: of_uids(self.server.uid_base).keys() - waiting(self.server).keys()
+        survivors = lambda: programs_of(self.server)
         until(lambda: not survivors(), lambda: f"no process of a cell is left, but there are {survivors()}")
         until(lambda: self._cgroups() == self.idle,
               lambda: f"the server has {self.idle} cgroups again, not {self._cgroups()}")

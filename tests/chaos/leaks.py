@@ -18,9 +18,7 @@ def programs(stage):
             found += [f"{name} ({pid}) of the killed {worker.role}"
                       for pid, name in census.of_uids(worker.uid_base).items()]
     for worker in stage.workers:
-        held = census.waiting(worker)
-        found += [f"{name} ({pid}) of a {worker.role}"
-                  for pid, name in census.of_uids(worker.uid_base).items() if pid not in held]
+        found += [f"{name} ({pid}) of a {worker.role}" for pid, name in census.programs_of(worker).items()]
     return found
 
 

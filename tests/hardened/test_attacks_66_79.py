@@ -12,7 +12,7 @@ import time
 
 import pytest
 import test_signed
-from census import of_uids
+from census import programs_of
 from harness import names, reference, until
 from identity import encode
 from rounds import go_on, play, results, start, tool
@@ -82,7 +82,7 @@ def runs(hardened):
 
 def processes(hardened):
     """Those of programs. Some may wait for tools whose results an attack has kept from them."""
-    return set(of_uids(hardened.workers[0].uid_base))
+    return set(programs_of(hardened.workers[0]))
 
 
 # -- 66, 67: where nobody gets -----------------------------------------------------------------------

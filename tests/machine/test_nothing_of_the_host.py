@@ -141,7 +141,7 @@ def test_a_program_owns_nothing_outside(server):
         answer = server.exec_("py", textwrap.dedent(LEAVE))
         assert (answer["code"], answer["status"]) == (0, None), answer
     server.census.assert_idle()
-    assert census.of_uids(server.uid_base) == {}
+    assert census.programs_of(server) == {}
     assert ipc_objects(server.uid_base) == []
     # Where programs could have written on the host, were their cell not their own.
     assert owned(["/tmp", "/var/tmp", "/dev/shm", "/run", str(server.directory)], server.uid_base) == []
