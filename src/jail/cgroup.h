@@ -69,7 +69,8 @@ class CgroupTree {
   virtual const char* version() const = 0;  ///< "v2", "v1", "none"
   virtual bool limits_memory() const = 0;
   /// Removes what this process made; cells must be gone.
-  virtual void RemoveAll() = 0;
+  /// False while something of it is left.
+  virtual bool RemoveAll() = 0;
 };
 
 /// The version 1 tree: a group `codeapi.<pid>` beneath the caller's own in each of the memory, pids, cpuacct

@@ -64,11 +64,11 @@ std::vector<std::string> ChildGroups(int dir_fd) {
   return names;
 }
 
-void RemoveGroupTree(int parent, const std::string& name) {
+bool RemoveGroupTree(int parent, const std::string& name) {
   UniqueFd dir(::openat(parent, name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!dir) return;
+  if (!dir) return errno == ENOENT;
   for (const std::string& child : ChildGroups(dir.get())) ::unlinkat(dir.get(), child.c_str(), AT_REMOVEDIR);
-  ::unlinkat(parent, name.c_str(), AT_REMOVEDIR);
+  return ::unlinkat(parent, name.c_str(), AT_REMOVEDIR) == 0 || errno == ENOENT;
 }
 
 std::string OwnGroupName() {

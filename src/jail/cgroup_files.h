@@ -25,8 +25,9 @@ std::uint64_t FieldIn(std::string_view text, std::string_view name);
 /// The groups directly below the one that `dir` is open on.
 std::vector<std::string> ChildGroups(int dir);
 
-/// Removes the group `name` below `parent` with the groups directly in it. Groups that are not empty stay.
-void RemoveGroupTree(int parent, const std::string& name);
+/// Removes the group `name` below `parent` with the groups directly in it. Groups that are not empty stay:
+/// then it returns false.
+bool RemoveGroupTree(int parent, const std::string& name);
 
 /// The name of this process's group for its cells: `codeapi.<pid>`.
 std::string OwnGroupName();

@@ -199,8 +199,10 @@ class V1Tree final : public CgroupTree {
   const char* version() const override { return "v1"; }
   bool limits_memory() const override { return true; }
 
-  void RemoveAll() override {
-    for (std::size_t i = 0; i < kControllers; ++i) RemoveGroupTree(parents_[i].get(), name_);
+  bool RemoveAll() override {
+    bool gone = true;
+    for (std::size_t i = 0; i < kControllers; ++i) gone = RemoveGroupTree(parents_[i].get(), name_) && gone;
+    return gone;
   }
 
  private:
@@ -225,7 +227,7 @@ class NoTree final : public CgroupTree {
   }
   const char* version() const override { return "none"; }
   bool limits_memory() const override { return false; }
-  void RemoveAll() override {}
+  bool RemoveAll() override { return true; }
 };
 
 }  // namespace

@@ -159,7 +159,7 @@ class V2Tree final : public CgroupTree {
 
   const char* version() const override { return "v2"; }
   bool limits_memory() const override { return true; }
-  void RemoveAll() override { RemoveGroupTree(parent_.get(), name_); }
+  bool RemoveAll() override { return RemoveGroupTree(parent_.get(), name_); }
 
  private:
   Result<void> OpenBelow(const std::string& path, bool top) {

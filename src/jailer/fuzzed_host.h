@@ -191,7 +191,7 @@ class FuzzedHost final : public JailerHost, private CgroupTree {
   }
   const char* version() const override { return "v1"; }
   bool limits_memory() const override { return true; }
-  void RemoveAll() override {}
+  bool RemoveAll() override { return true; }
 
   JailerSettings settings_;
   std::vector<std::uint32_t> cpus_{0, 1};

@@ -11,6 +11,7 @@
 #include <array>
 #include <cerrno>
 #include <cstdio>
+#include <thread>
 #include <utility>
 
 #include "runtime/source.h"
@@ -21,6 +22,9 @@ namespace {
 // For children that somebody else knows, to be reaped by them.
 constexpr auto kReapPause = std::chrono::milliseconds(1000);
 constexpr auto kReapPauseAtEnd = std::chrono::milliseconds(20);
+// A second in all, at the very end.
+constexpr int kRemoveTries = 200;
+constexpr auto kRemovePause = std::chrono::milliseconds(5);
 constexpr int kReaps = 5;
 // What is sent at once rather than when all that is ready has been looked at.
 constexpr std::size_t kFlushAtOnce = 128u << 10;
@@ -99,7 +103,9 @@ bool Jailer::Start() {
 int Jailer::Run() {
   if (!Start()) return 1;
   loop_.Run();
-  host_.cgroups().RemoveAll();
+  // The kernel may take a moment to see that a group is empty.
+  for (int i = 0; i < kRemoveTries && !host_.cgroups().RemoveAll(); ++i)
+    std::this_thread::sleep_for(kRemovePause);
   return 0;
 }
 
@@ -261,6 +267,7 @@ void Jailer::StartZygotes() {
           std::fprintf(stderr, "codeapi-jailer: programs start cold for a while: %s\n", why.c_str());
         reaps_left_ = kReaps;
         ReapOrphans();
+        StopWhenGone();
       });
   environment_.zygotes = &*zygotes_;
   zygotes_->Start();
@@ -335,13 +342,16 @@ void Jailer::ShutDown() {
     zygotes_->Stop();
     ReapOrphans();
   }
-  bool any = false;
   for (auto& cell : cells_) {
-    if (!cell) continue;
-    any = true;
-    cell->Kill();
+    if (cell) cell->Kill();
   }
-  if (!any) loop_.Stop();
+  StopWhenGone();
+}
+
+// Who waits for this process to end finds nothing of it left.
+void Jailer::StopWhenGone() {
+  if (!stopping_ || (zygotes_ && !zygotes_->gone())) return;
+  if (std::ranges::all_of(cells_, [](const auto& cell) { return cell == nullptr; })) loop_.Stop();
 }
 
 }  // namespace codeapi

@@ -85,6 +85,7 @@ class Jailer final : private CellEvents {
   void ReportPoolLater();
   void ReapOrphans();
   void ShutDown();
+  void StopWhenGone();
 
   void CellReady(Cell& cell) override;
   void CellWaits(Cell& cell, std::uint64_t memory) override;

@@ -191,7 +191,7 @@ void Jailer::CellGone(Cell& cell) {
     MakeNeededCells();
     return RefillIn(kRefillAfterEnd);
   }
-  if (std::ranges::all_of(cells_, [](const auto& c) { return c == nullptr; })) loop_.Stop();
+  StopWhenGone();
 }
 
 void Jailer::ReportPoolLater() {

@@ -66,6 +66,11 @@ std::size_t Zygotes::ready() const {
       std::ranges::count_if(lines_, [](const Line& line) { return line.serving != nullptr; }));
 }
 
+bool Zygotes::gone() const {
+  return retired_.empty() &&
+         std::ranges::none_of(lines_, [](const Line& line) { return line.serving || line.next; });
+}
+
 bool Zygotes::Has(pid_t pid) const {
   const auto is = [pid](const std::unique_ptr<Process>& process) {
     return process != nullptr && process->process.pid == pid;

@@ -77,6 +77,8 @@ class Zygotes {
 
   /// Zygotes that can fork now.
   std::size_t ready() const;
+  /// Whether none is left, not even one that is about to end.
+  bool gone() const;
   /// Why the last one that failed did so; empty: none did.
   const std::string& problem() const { return problem_; }
 

@@ -68,8 +68,8 @@ def test_the_end_of_zygotes_fails_no_program(warm):
 
 
 def test_a_stopped_zygote_is_done_without(make_server, languages_root):
-    """It neither answers nor ends; the program is started cold, and nothing waits for ever."""
-    server = make_server({"CODEAPI_ROOT": languages_root, "CODEAPI_WARM": "on"})
+    """It neither answers nor ends; the program is started cold, and nothing waits for ever. None is forked ahead here."""
+    server = make_server({"CODEAPI_ROOT": languages_root, "CODEAPI_WARM": "on", "CODEAPI_WARM_MEMORY": "0"})
     await_warm(server)
     pids = zygotes(server)
     for pid in pids:
