@@ -164,6 +164,7 @@ void Jailer::CellReady(Cell& cell) {
   if (plan != nullptr) {
     if (cell.ForkAhead(*plan->fork)) return CellWaits(cell, kForkMemory);
     warm_->NotForked(cell);
+    if (CountComing() > waiting_.size() + settings_.pool_size) return cell.Kill();  // one plain cell too many
   }
   BindWaiting(cell);
   MakeNeededCells();
