@@ -163,7 +163,7 @@ void Jailer::CellReady(Cell& cell) {
   if (plan != nullptr && !plan->fork) return cell.Prestart(plan->prestart, cpus_->Take());
   if (plan != nullptr) {
     if (cell.ForkAhead(*plan->fork)) return CellWaits(cell, kForkMemory);
-    warm_->NotForked(cell);
+    warm_->Gone(cell);
     if (CountComing() > waiting_.size() + settings_.pool_size) return cell.Kill();  // one plain cell too many
   }
   BindWaiting(cell);

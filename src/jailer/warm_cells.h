@@ -51,13 +51,12 @@ class WarmCells {
   void Made(Cell& cell, const Plan& plan);
   /// The plan could not be carried out.
   void NotMade(const Plan& plan);
-  /// The zygotes cannot serve a plan now: the cell is like any other. Demand is not forgotten.
-  void NotForked(Cell& cell) { Gone(cell); }
   /// The plan of a cell that is not ready yet, or nullptr.
   const Plan* PlanOf(const Cell& cell) const;
   /// Its interpreter waits, and takes so many bytes (0: not known).
   void Waits(Cell& cell, std::uint64_t memory);
-  /// It is gone. Nothing happens if it was not one of these, or had been taken.
+  /// It is gone, or like any other because its plan could not be carried out. Nothing happens if it was not
+  /// one of these, or had been taken.
   void Gone(const Cell& cell);
 
   /// Whether it is one of these: made for a kind, and not taken.
